@@ -10,8 +10,10 @@ from registries.credential_rows import NewCredential
 from registries.failures import CredentialMalformed
 from registries.forms.paste import is_login_text
 from registries.foundation.refusal import Refusal
+from registries.foundation.secret_shapes import find_secret
+from registries.hosts import read_host
 from registries.models import MAX_NAME_LENGTH
-from registries.oci.reference import Reference, ReferenceInvalid
+from registries.oci.reference import Reference, ReferenceInvalid, names_host
 from registries.providers import PROVIDERS, Provider
 from registries.providers.recognise import recognise
 from registries.providers.self_hosted import SELF_HOSTED
@@ -45,15 +47,22 @@ def new_credential(
         raise _malformed("Give one kind of registry authentication, not more.", field=field)
     ((variant, sent),) = given.items()
     provider = _provider(variant, reference.registry, field=f"{field}.{variant}")
-    values = {_NAMES.get(name, name): _plain(value) for name, value in sent}
+    values = {_NAMES.get(name, name): _plain(value) for name, value in sent if value is not None}
+    sign_in_host = _read_sign_in_host(
+        values.pop("sign_in_host", ""), reference.registry, field=f"{field}.{variant}.sign_in_host"
+    )
     for sent_name, value in sent:
-        if is_login_text(_plain(value), in_secret=isinstance(value, SecretStr)):
+        if value is not None and is_login_text(_plain(value), in_secret=isinstance(value, SecretStr)):
             text = "This is a whole login, such as a docker login command. Send its user name and its password."
             raise _malformed(text, field=f"{field}.{variant}.{sent_name}")
     try:
         values = provider.check(values, reference.registry)
         return NewCredential(
-            provider=provider.kind, name=name[:MAX_NAME_LENGTH], host=reference.registry, values=values
+            provider=provider.kind,
+            name=name[:MAX_NAME_LENGTH],
+            host=reference.registry,
+            values=values,
+            sign_in_host=sign_in_host,
         )
     except CredentialMalformed as malformed:
         wrong, reason = (str(malformed.params.get(param, "")) for param in ("field", "reason"))
@@ -62,6 +71,22 @@ def new_credential(
     where = f"{field}.{variant}.{name_sent}" if name_sent else f"{field}.{variant}"
     reason = reason or "it can't be used as it is"
     raise _malformed(f"{reason[:1].upper()}{reason[1:]}.", field=where)
+
+
+def _read_sign_in_host(text: str, registry: str, *, field: str) -> str:
+    """Return the host as a worker that is sent there names it; empty if it is the registry's own. Raises Refusal, which
+    repeats nothing: what was sent may be the secret, in the wrong place."""
+    if not text:
+        return ""
+    try:
+        host = read_host(text).removesuffix(":443")
+    except ReferenceInvalid as error:
+        message = error.message
+    else:
+        if names_host(f"{host}/") and find_secret(host) is None:
+            return "" if host == registry.removesuffix(":443") else host
+        message = "Send the host name at which the registry signs in, such as git.example.com"
+    raise _malformed(f"{message.removesuffix('.')}.", field=field)
 
 
 def _provider(variant: str, host: str, *, field: str) -> Provider:

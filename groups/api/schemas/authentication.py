@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr
 from groups.api.schemas.base import LINE, Shape
 from groups.api.schemas.no_secrets import NO_SECRET_AS_USER
 
+MAX_HOST_LENGTH = 300
 Secret = Annotated[SecretStr, Field(min_length=1, max_length=10_000)]
 _Name = Annotated[str, Field(min_length=1, max_length=10_000, pattern=LINE)]
 User = Annotated[_Name, NO_SECRET_AS_USER]
@@ -20,6 +21,15 @@ class ContainerRegistryAuthenticationBasic(Shape):
 
     username: User
     password: Secret
+    sign_in_host: Annotated[
+        str | None,
+        Field(
+            max_length=MAX_HOST_LENGTH,
+            description="The other host, with its port if it isn't 443, at which the registry signs in, such as "
+            "git.example.com for registry.git.example.com. Naming it confirms that the credential may be sent there, "
+            "over TLS, when the registry asks for it.",
+        ),
+    ] = None
 
 
 class ContainerRegistryAuthenticationDockerHub(Shape):

@@ -146,9 +146,36 @@ def test_each_way_to_sign_in_to_a_registry(
 
 
 @pytest.mark.parametrize(
+    ("named", "host"),
+    [
+        ("git.example.com", "git.example.com"),
+        ("GIT.example.com:443", "git.example.com"),
+        (None, ""),
+        ("registry.git.example.com:443", ""),
+    ],
+)
+def test_a_program_may_name_where_the_registry_signs_in(speaks: Any, named: str | None, host: str) -> None:
+    """containers/image#1972: without a page that asks."""
+    given = {"basic": {"username": "u", "password": SECRET, "sign_in_host": named}}
+    image = "registry.git.example.com/a/b:1"
+    answer = speaks().post(CONTAINERS, a_group(container={"image": image, "registry_authentication": given}))
+    assert answer.status_code == 201, answer.content
+    credential = Credential.objects.get()
+    assert (credential.sign_in_host, sorted(credential.fields)) == (host, ["username"])
+
+
+@pytest.mark.parametrize(
     ("container", "field"),
     [
         ({"image": "Not A Name"}, "container.image"),
+        (
+            {"registry_authentication": {"basic": {"username": "u", "password": SECRET, "sign_in_host": "10.0.0.1"}}},
+            "container.registry_authentication.basic.sign_in_host",
+        ),
+        (
+            {"registry_authentication": {"basic": {"username": "u", "password": SECRET, "sign_in_host": SECRET}}},
+            "container.registry_authentication.basic.sign_in_host",
+        ),
         ({"image": "localhost:6379/a/b:1"}, "container.image"),
         (
             {"registry_authentication": {"docker_hub": {"username": "u", "personal_access_token": SECRET}}},
