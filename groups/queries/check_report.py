@@ -86,7 +86,7 @@ def check_report(row: ImageCheck) -> CheckReport:
         moved=_moved(row),
         steps=_steps(row),
         bar=_bar(row),
-        hint=provider.hints.get(row.code, ""),
+        hint=provider.hint(row.code, row.params),
         sign_in_offer=_sign_in_offer(row),
         tags=[Tag(name, f"{named}:{name}", name == row.version) for name in row.tags],
         platforms=_platforms(row),

@@ -90,14 +90,14 @@ def retry(request: ProjectRequest, /, org: str, project: str, name: str) -> Http
 def _failure(
     request: ProjectRequest, group: ContainerGroup, row: Failure, form: RetryForm, typed_form: CredentialForm
 ) -> HttpResponse:
-    provider = PROVIDERS.get(row.provider) or recognise(row.registry)
+    provider = PROVIDERS.get(row.provider) or recognise(row.registry, group.image.repository)
     organization_id, registry = OrganizationId(group.organization_id), group.image.registry
     met = met_offer(row.params, organization_id=organization_id, registry=registry)
     context = {
         "group": group,
         "failure": row,
         "steps": trace_lines(row),
-        "hint": provider.hints.get(row.code, ""),
+        "hint": provider.hint(row.code, row.params),
         "guide": provider.kind,
         "form": form,
         "typed_form": typed_form,

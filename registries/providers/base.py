@@ -35,6 +35,18 @@ class Section(StrEnum):
     PUBLIC = "Public, without a credential"
 
 
+_OWN_REMEDY = {
+    "access_denied": ("none_given", "page", "unasked"),
+    "authentication_failed": ("none_given",),
+    "image_not_found": ("layer",),
+    "registry_refuses": ("busy", "legal"),
+    "registry_unreachable": ("slow", "unencrypted"),
+    "tls_invalid": ("expired", "other_name", "downgraded"),
+}
+"""Cases by code that a registry's usual fix is not for: no permission helps who sent no credentials, and no authority
+makes an expired certificate valid."""
+
+
 def user_and_secret(values: Mapping[str, str], host: str) -> Login:
     """Return the login that consists of the fields `username` and `password`."""
     return Login(values["username"], values["password"])
@@ -173,6 +185,14 @@ class Provider:
         if connect is None:
             raise TypeError(f"{self.kind} asks another host for a login")
         return self.request(checked, host, connect)
+
+    def hint(self, code: str, params: Mapping[str, object]) -> str:
+        """Return the fix of a stored failure in this registry's words; "" where its case has a remedy that the fix for
+        the code would contradict."""
+        case = str(params.get("case") or "")
+        if case in _OWN_REMEDY.get(code, ()) and not (self.is_public and case == "none_given"):
+            return ""
+        return self.hints.get(code, "")
 
     def classify(self, failure: PullFailed) -> PullFailed:
         """Return the failure that the response behind `failure` means at this registry; usually the same one."""

@@ -99,7 +99,7 @@ def _about_failure(
         kind=consent.kind_of(failure),
         steps=_steps(failure, whole),
         looks=list(failure.looks.select_related("person")[:MAX_ROWS]),
-        hint=provider.hints.get(failure.code, "") if provider and whole else "",
+        hint=provider.hint(failure.code, failure.params) if provider and whole else "",
     )
 
 

@@ -126,3 +126,22 @@ def test_its_values_are_repeated_nowhere(provider: Provider, pretences: Mapping[
 @each_provider
 def test_it_is_in_the_documentation(provider: Provider) -> None:
     assert re.search(rf"^\| `{provider.kind}` \|", DOCUMENTATION.read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "case", "shown"),
+    [
+        ("harbor", "tls_invalid", "unknown_authority", True),
+        ("harbor", "tls_invalid", "expired", False),
+        ("harbor", "registry_refuses", "policy", True),
+        ("harbor", "registry_refuses", "busy", False),
+        ("harbor", "access_denied", "", True),
+        ("harbor", "access_denied", "none_given", False),
+        ("docker_hub", "access_denied", "page", False),
+        ("kubernetes", "access_denied", "none_given", True),
+        ("kubernetes", "host_unknown", "service", False),
+    ],
+)
+def test_a_fix_does_not_contradict_the_remedy(kind: str, code: str, case: str, shown: bool) -> None:
+    """Below "Another authority doesn't help" it said "Paste Harbor's certificate authority"."""
+    assert bool(PROVIDERS[kind].hint(code, {"case": case} if case else {})) is shown
