@@ -207,13 +207,13 @@ class RegistryClient:
         return Search(self, repository, platform, self._where).choose(document)
 
     def config(self, repository: str, manifest: Manifest) -> bytes:
-        """Return the verified config of `manifest`, at most 8 MiB. The last one is kept, because it may have been
+        """Return the verified config of `manifest`, at most 4 MiB. The last one is kept, because it may have been
         fetched to choose the image."""
         if manifest.config == self._config[0]:
             return self._config[1]
         size = manifest.config.size
         if size > MAX_CONFIG_BYTES:
-            raise UnsupportedManifest(reason="its config is larger than 8 MiB", raw="config size")
+            raise UnsupportedManifest(reason="its config is larger than 4 MiB", raw="config size")
         body, filled = bytearray(size), 0
         with self.blob(repository, manifest.config, what="the config") as reader:
             while count := reader.readinto(memoryview(body)[filled:]):

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from registries.failures import UnsupportedManifest, printable
+from registries.oci.config_types import unreadable_field
 from registries.oci.manifest import Manifest, read_json
 from registries.oci.platform import Platform, missing
 from registries.oci.reference import is_digest
 from registries.oci.registry_json import names_twice
 
-MAX_CONFIG_BYTES = 8 * 1024 * 1024
+MAX_CONFIG_BYTES = 4 * 1024 * 1024
+"""What podman and skopeo read at most (containers/image, `iolimits`)."""
 _MAX_LINE_LENGTH = 200
 
 
@@ -22,10 +24,9 @@ class Config:
     diff_ids: tuple[str, ...]
     created_by: tuple[str, ...]
 
-    def uncompressed(self, manifest: Manifest) -> frozenset[str]:
-        """Return the digests of the layers that are uncompressed: those of their content are the same."""
-        layers = zip(manifest.layers, self.diff_ids, strict=True)
-        return frozenset(layer.digest for layer, diff_id in layers if layer.digest == diff_id)
+    def contents(self, manifest: Manifest) -> dict[str, str]:
+        """Return the digest of each layer's content by the digest of the layer. Uncompressed layers have the same."""
+        return {layer.digest: diff_id for layer, diff_id in zip(manifest.layers, self.diff_ids, strict=True)}
 
 
 def read_config(raw: bytes, manifest: Manifest, platform: Platform) -> Config:
@@ -46,7 +47,13 @@ def read_config(raw: bytes, manifest: Manifest, platform: Platform) -> Config:
         raise UnsupportedManifest(reason="its config does not list its layers", raw="diff_ids")
     if len(diff_ids) != len(manifest.layers):
         raise UnsupportedManifest(reason="its config and its manifest differ about its layers", raw="diff_ids")
-    return Config(offered, tuple(diff_ids), _build_lines(document.get("history"), len(diff_ids)))
+    if unreadable := unreadable_field(document):
+        raise UnsupportedManifest(reason=f"its config has a value of {unreadable} that nodes can't read", raw="config")
+    config = Config(offered, tuple(diff_ids), _build_lines(document.get("history"), len(diff_ids)))
+    contents = config.contents(manifest)
+    if any(contents[layer.digest] != diff_id for layer, diff_id in zip(manifest.layers, diff_ids, strict=True)):
+        raise UnsupportedManifest(reason="its config gives one layer two contents", raw="diff_ids")
+    return config
 
 
 def platform_of(raw: bytes) -> Platform | None:

@@ -36,7 +36,7 @@ def test_the_whole_way(docker_types: bool, index: bool, registry: FakeRegistry, 
     assert pull(connect(registry), "team/app", pushed.digest) == layers
 
 
-@pytest.mark.parametrize(("size", "asked"), [(8 * 1024 * 1024, 1), (8 * 1024 * 1024 + 1, 0)])
+@pytest.mark.parametrize(("size", "asked"), [(4 * 1024 * 1024, 1), (4 * 1024 * 1024 + 1, 0)])
 def test_a_config_that_is_too_large_is_not_asked_for(
     size: int, asked: int, registry: FakeRegistry, connect: Connect
 ) -> None:

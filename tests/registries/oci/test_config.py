@@ -11,7 +11,7 @@ from registries.failures import PlatformMissing, UnsupportedManifest
 from registries.oci.config import read_config
 from registries.oci.manifest import OCI_MANIFEST, Manifest, read_document
 from registries.oci.platform import Platform
-from tests.support.fakes.images import as_json, build_image, digest_of, padded_to
+from tests.support.fakes.images import as_json, build_image, digest_of, make_layer, padded_to
 
 AMD64 = Platform("linux", "amd64")
 IMAGE = build_image([b"one", b"two"])
@@ -33,8 +33,9 @@ def test_build_lines_are_short_and_one_for_each_layer() -> None:
     assert read_config(raw, read_image(IMAGE.manifest), AMD64).created_by == ("x" * 199 + "…", "RUN [31mmake")
 
 
-def test_a_config_has_eight_mebibytes_at_most() -> None:
-    padded = padded_to(8 * 1024 * 1024, IMAGE.blobs[IMAGE.config_digest])
+def test_a_config_has_four_mebibytes_at_most() -> None:
+    """podman and skopeo read no more (containers/image, `iolimits`)."""
+    padded = padded_to(4 * 1024 * 1024, IMAGE.blobs[IMAGE.config_digest])
     assert read_config(padded, read_image(IMAGE.manifest), AMD64).platform == AMD64
     with pytest.raises(UnsupportedManifest) as refusal:
         read_config(padded + b" ", read_image(IMAGE.manifest), AMD64)
@@ -50,7 +51,7 @@ def test_the_config_names_platform_layers_and_build_lines() -> None:
     assert len({config, read_config(IMAGE.blobs[IMAGE.config_digest], manifest, AMD64)}) == 1, "it is a value"
 
 
-@pytest.mark.parametrize("history", [None, "x", [], [1, 2], [{"created_by": "RUN x"}], [{}, {}, {}]])
+@pytest.mark.parametrize("history", [None, [], [None, None], [{"created_by": "RUN x"}], [{}, {}, {}]])
 def test_a_history_that_does_not_fit_is_left_out(history: object) -> None:
     raw = as_json({**json.loads(IMAGE.blobs[IMAGE.config_digest]), "history": history})
     assert read_config(raw, read_image(IMAGE.manifest), AMD64).created_by == ("", "")
@@ -108,7 +109,7 @@ def test_a_single_image_is_taken_whatever_its_level(platform: str, found: str) -
 def test_a_config_may_leave_out_what_nobody_uses(type_: str | None) -> None:
     document = json.loads(IMAGE.blobs[IMAGE.config_digest])
     document["rootfs"]["type"] = type_
-    document |= {"config": {"Labels": {"a": 1}}, "x": [[[]]] * 1000}
+    document |= {"config": {"Healthcheck": {"Test": 1}}, "x": [[[]]] * 1000}
     raw = as_json(document).replace(b'"created":', b'"comment": "a", "comment": "b", "created":')
     assert read_config(raw, read_image(IMAGE.manifest), AMD64).platform == AMD64
 
@@ -126,3 +127,21 @@ def test_a_config_without_a_platform_has_that_of_the_index() -> None:
     with pytest.raises(PlatformMissing):
         read_config(raw, manifest, AMD64)
     assert read_config(raw, replace(manifest, platform=AMD64), AMD64).platform == AMD64
+
+
+def test_a_config_that_gives_one_layer_two_contents_is_refused() -> None:
+    image = build_image([make_layer({"same": b""})] * 2)
+    document = json.loads(image.blobs[image.config_digest])
+    manifest = read_image(image.manifest)
+    assert len(read_config(as_json(document), manifest, AMD64).contents(manifest)) == 1
+    document["rootfs"]["diff_ids"][1] = digest_of(b"another")
+    with pytest.raises(UnsupportedManifest) as refusal:
+        read_config(as_json(document), manifest, AMD64)
+    assert refusal.value.params["reason"] == "its config gives one layer two contents"
+
+
+def test_a_config_that_clients_can_not_read_is_refused() -> None:
+    document = {**json.loads(IMAGE.blobs[IMAGE.config_digest]), "config": {"Env": "PATH=/bin"}}
+    with pytest.raises(UnsupportedManifest) as refusal:
+        read_config(as_json(document), read_image(IMAGE.manifest), AMD64)
+    assert refusal.value.params["reason"] == "its config has a value of config.Env that nodes can't read"
