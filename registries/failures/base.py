@@ -11,6 +11,8 @@ from typing import ClassVar
 from registries.failures.services import Service, names_of
 
 MAX_RAW_LENGTH = 80
+_MAX_NAMES = {"host": 260, "met": 260, "repository": 255}
+"""Names that are shown whole: one that is cut short can't be looked up, or compared with another."""
 
 
 class Fault(StrEnum):
@@ -95,7 +97,8 @@ class PullFailed(Exception):
         if retryable is not None:
             self.retryable = retryable
         self.params: dict[str, str | int] = {
-            name: printable(value) if isinstance(value, str) else value for name, value in params.items()
+            name: printable(value, _MAX_NAMES.get(name, MAX_RAW_LENGTH)) if isinstance(value, str) else value
+            for name, value in params.items()
         }
 
     @property

@@ -40,8 +40,7 @@ class RegistryUnreachable(PullFailed):
         "unencrypted": Words(
             "{Part} doesn't encrypt",
             "{host} sent us to {place} without TLS (http://), though it speaks TLS itself. Nothing was sent there.",
-            "Ask the registry's operator to give {part} an https:// address. Where layers come from a private object "
-            "store, turn off its redirect, so that the registry sends them itself.",
+            "Ask the registry's operator to give {part} an https:// address{or_no_redirect}.",
         ),
     }
 
@@ -89,8 +88,7 @@ class HostNotAllowed(PullFailed):
         "service": Words(
             "The address of {part} can't be used",
             "{host} sent us to {place}, which has no address on the public internet that the portal may connect to.",
-            "Have the registry's operator give {part} a public address. Where layers come from a private object "
-            "store, turn off its redirect, so that the registry sends them itself.",
+            "Have the registry's operator give {part} a public address{or_no_redirect}.",
         ),
         "realm": Words(
             "The registry signs in at another host",

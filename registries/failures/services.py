@@ -42,6 +42,7 @@ _PARTS = {
     Service.SIGN_IN: "the registry's sign-in service",
     Service.STORAGE: "the registry's storage",
 }
+_NO_REDIRECT = ", or turn off its redirect, so that the registry sends the layers itself"
 
 
 def names_of(params: Mapping[str, object]) -> dict[str, str]:
@@ -49,7 +50,7 @@ def names_of(params: Mapping[str, object]) -> dict[str, str]:
 
     `{part}` is the service without its host: "the registry's storage". `{who}` names it with the host that was met and
     the registry that it belongs to: "the storage minio.example:9000 of the registry harbor.example". `{Part}` and
-    `{Who}` begin a sentence. `{place}` is the host alone.
+    `{Who}` begin a sentence. `{place}` is the host alone. `{or_no_redirect}` is another way out for a storage.
     """
     host = str(params.get("host") or "")
     met = str(params.get("met") or host)
@@ -63,7 +64,14 @@ def names_of(params: Mapping[str, object]) -> dict[str, str]:
     else:
         label = "sign-in service" if service is Service.SIGN_IN else "storage"
         who = f"the {label} {met} of the registry {host}" if met != host else f"the {label} of the registry {host}"
-    return {"part": part, "Part": _capital(part), "who": who, "Who": _capital(who), "place": met or "…"}
+    return {
+        "part": part,
+        "Part": _capital(part),
+        "who": who,
+        "Who": _capital(who),
+        "place": met or "…",
+        "or_no_redirect": _NO_REDIRECT if service is Service.STORAGE else "",
+    }
 
 
 def _capital(text: str) -> str:

@@ -108,7 +108,9 @@ class Handshake:
         """Read the challenge of a 401; return whether it has a scheme that we support."""
         offered = {parsed.scheme: parsed for parsed in reversed(challenge.parse(header))}
         with self._lock:
-            self._challenge = offered.get("bearer") or offered.get("basic")
+            bearer, basic = offered.get("bearer"), offered.get("basic")
+            has_realm = bearer is not None and bool(bearer.parameters.get("realm"))
+            self._challenge = bearer if has_realm or basic is None else basic
             return self._challenge is not None
 
     def learn_ping(self, place: Location, header: str | None) -> None:

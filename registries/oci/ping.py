@@ -23,7 +23,7 @@ from registries.oci.auth import Handshake
 from registries.oci.connection_errors import BROKE_OFF, NOT_TLS
 from registries.oci.errors import SHORT_BODY, Stage, response_failure
 from registries.oci.location import Location
-from registries.oci.redirects import follow_within, redirect_target
+from registries.oci.redirects import follow_within, note_redirect, redirect_target
 from registries.oci.responses import Response
 from registries.oci.tls_hosts import TlsHosts
 from registries.oci.transport import Session
@@ -77,7 +77,7 @@ class Ping:
         if not is_asking and response.status != 200:
             refusal = response_failure(Stage.PING, response.status, response.headers, body or b"", **response.where)
             if response.status not in HINTS:
-                raise refusal
+                raise note_redirect(refusal, response)
             self.doubt = refusal
         self._handshake.learn_ping(place, response.headers.get("WWW-Authenticate", "") if is_asking else None)
         self.base = place

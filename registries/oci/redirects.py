@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
-from registries.failures import RegistryUnreachable, Service, Where
+from registries.failures import PullFailed, RegistryUnreachable, Service, Where, printable
 from registries.oci import location
 from registries.oci.errors import SHORT_BODY
 from registries.oci.location import Location
@@ -54,6 +55,15 @@ def follow_within(
             return response
         here = there
     raise redirect_failure("it sent us from one address to the next without end", response)
+
+
+def note_redirect(failure: PullFailed, response: Response) -> PullFailed:
+    """Have the failure of a response that is a redirect, which was not followed, say where it leads."""
+    with suppress(location.LocationInvalid):
+        there = location.read(response.headers.get("Location", ""), f"https://{response.where['met']}/").authority
+        if response.status in REDIRECTS and isinstance(failure, RegistryUnreachable):
+            failure.params["reason"] = printable(f"it sent us on to {there}", 200)
+    return failure
 
 
 def redirect_failure(reason: str, response: Response) -> RegistryUnreachable:

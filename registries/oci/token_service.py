@@ -20,7 +20,7 @@ from registries.oci.challenge import Challenge
 from registries.oci.connection_errors import NOT_TLS
 from registries.oci.errors import SHORT_BODY, Stage, response_failure
 from registries.oci.location import Location
-from registries.oci.redirects import follow_within
+from registries.oci.redirects import follow_within, note_redirect
 from registries.oci.responses import Response
 from registries.oci.tls_hosts import TlsHosts
 from registries.oci.tokens import Token, read_token
@@ -82,7 +82,7 @@ class SignInService:
     def _token(self, response: Response, repository: str, scopes: Sequence[str], asked_at: float) -> Token:
         body = response.read(SHORT_BODY)
         if response.status != 200 or body is None:
-            raise response_failure(
+            failure = response_failure(
                 Stage.TOKEN,
                 response.status if body is not None else 502,
                 response.headers,
@@ -91,6 +91,7 @@ class SignInService:
                 login=self._login is not None,
                 **response.where,
             )
+            raise note_redirect(failure, response)
         token = read_token(body, asked_at, response.where)
         token.scopes = tuple(scopes)
         return token

@@ -341,6 +341,14 @@ def test_a_challenge_among_several(registry: FakeRegistry, connect: Connect) -> 
     pull(connect(registry), "team/app")
 
 
+@pytest.mark.parametrize("challenge", ["Bearer, Basic realm=x", 'Basic realm="x", Bearer service="y"'])
+def test_basic_is_taken_where_bearer_names_no_sign_in_service(challenge: str, connect: Connect) -> None:
+    with FakeRegistry(auth="basic", users={"alice": "wonderland"}) as registry:
+        registry.challenge = challenge
+        registry.push_image("team/app", "1.0")
+        pull(connect(registry), "team/app")
+
+
 def test_a_ping_that_is_open_while_the_rest_is_not(registry: FakeRegistry, connect: Connect) -> None:
     registry.fault("/v2/", status=200, body=b"{}", times=1)
     registry.push_image("team/app", "1.0")

@@ -190,6 +190,7 @@ def test_a_token_call_is_never_redirected_elsewhere(
             pull(connect(registry, login=login, token_hosts=token_hosts), "team/app")
         assert refusal.value.raw == str(status)
         assert refusal.value.params["service"] == "sign_in"
+        assert f"it sent us on to {place.rpartition('/')[2]}" in refusal.value.words.text
     assert elsewhere.seen == []
     assert registry.requests_to("/elsewhere") == []
 
