@@ -14,6 +14,14 @@ class RateLimited(PullFailed):
     title = "{Part} asks us to slow down"
     text = "{Who} limits how often images may be pulled, and the limit is reached."
     remedy = "Wait a while and try again, or use credentials with a higher limit."
+    cases: ClassVar[dict[str, Words]] = {
+        "logins": Words(
+            "{Part} refuses logins for a while",
+            "{Who} turns logins away for some time after several that failed: of this account, or from the portal's "
+            "address. The credentials that were given now may be right.",
+            "Wait some minutes and try again. If it stays so, see the account at the registry.",
+        ),
+    }
 
 
 class RegistryUnreachable(PullFailed):

@@ -43,17 +43,14 @@ _REFUSALS = {402: "payment", 412: "policy", 451: "legal"}
 _CAN_BE_POLICY = frozenset({403, 405, 409, 412, 422})
 _POLICY_WORDS = ("blocking policy", "blocked by policy", "policy violation", "quarantine", "violates the policy")
 """In lower case. JFrog Xray, Harbor, Nexus Firewall and Cloudsmith put a block in such words, some of them as a 403."""
-_CAN_BE_LIMIT = frozenset({400, 401, 403})
-_LIMIT_WORDS = (
-    "rate limit",
-    "rate exceeded",
-    "too many requests",
+_CAN_BE_LIMIT = frozenset({400, 401, 403, 429})
+_LIMIT_WORDS = ("rate limit", "rate exceeded", "too many requests", "quota exceeded for quota metric")
+_LOGIN_LIMIT_WORDS = (
     "too many failed",
     "too many login",
     "recurrent login failures",
     "temporarily locked",
     "temporarily blocked",
-    "quota exceeded for quota metric",
 )
 """In lower case. Many say with another status than 429 that they limit requests, or logins after some wrong ones:
 GitHub, Google, Docker Hub, Quay and Artifactory. It passes, and the credential may be right."""
@@ -105,8 +102,10 @@ def _classify(response: RegistryResponse, wait: float | None) -> PullFailed:
     stage, status, code = response.stage, response.status, response.code
     raw = f"{status} {code}".strip()
     where: Where = {"host": response.host, "service": response.service, "met": response.met}
-    if status == 429 or code == "TOOMANYREQUESTS" or _says_limit(response):
-        return RateLimited(raw=raw, retry_after=wait, **where)
+    if status == 429 or code == "TOOMANYREQUESTS" or _says(response, _LIMIT_WORDS + _LOGIN_LIMIT_WORDS):
+        limited = RateLimited(raw=raw, retry_after=wait, **where)
+        limited.params |= {"case": "logins"} if _says(response, _LOGIN_LIMIT_WORDS) else {}
+        return limited
     if status >= 500 or status == 408:
         reason = f"it answered with an error of its own ({status})"
         return RegistryUnreachable(case="answer", reason=reason, raw=raw, retry_after=wait, **where)
@@ -136,8 +135,8 @@ def _refusal_case(response: RegistryResponse) -> str:
     return "busy" if response.status in _PASSING else _REFUSALS.get(response.status, "")
 
 
-def _says_limit(response: RegistryResponse) -> bool:
-    return response.status in _CAN_BE_LIMIT and any(words in response.own_words for words in _LIMIT_WORDS)
+def _says(response: RegistryResponse, limit_words: tuple[str, ...]) -> bool:
+    return response.status in _CAN_BE_LIMIT and any(words in response.own_words for words in limit_words)
 
 
 def _denied(response: RegistryResponse, raw: str, where: Where) -> AccessDenied:

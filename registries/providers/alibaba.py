@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from registries.providers.base import Provider
 from registries.providers.checks import Field, Unusable, no_colon
 
-_REGION = r"[a-z]{2}-[a-z]{2,20}(?:-[a-z0-9]{1,20})?"
+_REGION = r"[a-z]{2}-[a-z]{2,20}(?:-[a-z0-9]{1,20}){0,3}"
 _NAME = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _WITHIN = re.compile(r"(?:^|[.-])registry-(?:vpc|internal)[.-]|-(?:vpc|internal)\.")
 

@@ -70,7 +70,7 @@ GITLAB = Provider(
     rules=(
         *GITLAB_WORDS,
         # The ban after too many wrong logins from one address: no JSON, and over by itself.
-        Rule(RateLimited, stages=(Stage.TOKEN,), statuses=(403,), silent=True),
+        Rule(RateLimited, stages=(Stage.TOKEN,), statuses=(403,), silent=True, case="logins"),
     ),
     guide="registries/guides/gitlab.html",
     hints={

@@ -98,6 +98,7 @@ def test_a_limit_in_words_passes_by_itself(kind: str, stage: Stage, status: int,
     """Whatever status it has: it was read as a wrong password, which ended the credential."""
     failure = means(kind, stage, status, message)
     assert (failure.code, failure.retryable, failure.keeps_credential) == ("rate_limited", True, True)
+    assert ("logins" in failure.words.title) is ("login" in message)
 
 
 def test_an_image_whose_name_is_that_of_a_limit_or_policy() -> None:

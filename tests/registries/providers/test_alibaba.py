@@ -16,6 +16,7 @@ VALUES = {"username": "drayage@acme", "password": "example"}
     "host",
     [
         "registry.cn-hangzhou.aliyuncs.com",
+        "registry.cn-north-2-gov-1.aliyuncs.com",
         "registry-intl.ap-southeast-1.aliyuncs.com",
         "acme-registry.eu-central-1.cr.aliyuncs.com",
         "crpi-0vsre5argteykh9m.cn-guangzhou.personal.cr.aliyuncs.com",
