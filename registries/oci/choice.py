@@ -117,8 +117,9 @@ class Search:
 
 
 def choose(entries: Iterable[Entry], wanted: Platform) -> Entry | None:
-    """Return the entry whose platform a node of `wanted` should run; None if none of them names such a one."""
-    images = [entry for entry in entries if is_candidate(entry)]
+    """Return the entry whose platform a node of `wanted` should run, one that any can if there is one (containerd, too,
+    asks for `os.features`); None if none of them names such a one."""
+    images = sorted((entry for entry in entries if is_candidate(entry)), key=lambda entry: entry.is_special)
     position = wanted.choose(entry.platform for entry in images)
     return None if position is None else images[position]
 

@@ -79,12 +79,13 @@ class Entry:
     """A row of an index. It is read no further until it is chosen, so an invalid one does no harm to the others.
 
     `media_type` is "" where it has none, `platform` None where it names none. `is_attestation` is true of everything
-    that says it is no image.
+    that says it is no image, `is_special` of one that only some nodes can run (`os.features`), such as Nydus's.
     """
 
     media_type: str
     platform: Platform | None
     is_attestation: bool = False
+    is_special: bool = False
     item: Mapping[str, object] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -194,8 +195,10 @@ def _entry(item: dict[str, object]) -> Entry:
     media_type, artifact, annotations = item.get("mediaType") or "", item.get("artifactType"), item.get("annotations")
     is_other = isinstance(artifact, str) and not blob_types.is_config(artifact)
     is_attestation = is_other or (isinstance(annotations, dict) and "vnd.docker.reference.type" in annotations)
-    named = None if names_twice(item, "platform") else Platform.of_entry(item.get("platform"))
-    return Entry(bare(media_type) if isinstance(media_type, str) else "?", named, is_attestation, item)
+    platform = item.get("platform")
+    named = None if names_twice(item, "platform") else Platform.of_entry(platform)
+    is_special = isinstance(platform, dict) and bool(platform.get("os.features"))
+    return Entry(bare(media_type) if isinstance(media_type, str) else "?", named, is_attestation, is_special, item)
 
 
 def _descriptor(item: object, media_type: str | None = None) -> Descriptor:
@@ -211,7 +214,7 @@ def _descriptor(item: object, media_type: str | None = None) -> Descriptor:
         raise UnsupportedManifest(reason="a part of it is not named by a sha256 digest", raw="digest")
     if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= MAX_SIZE:
         raise UnsupportedManifest(reason="a part of it has an impossible size", raw="size")
-    if item.get("data") is not None:
+    if item.get("data"):  # Go, too, reads "" as none
         _check_inline(item["data"], digest, size)
     outside = bool(item.get("urls")) or blob_types.may_be_outside(named)
     return Descriptor(bare(named), digest, size, outside)

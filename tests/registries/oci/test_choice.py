@@ -42,6 +42,14 @@ def test_a_named_platform_is_taken_first_and_nothing_else_is_fetched(registry: F
     assert registry.requests_to(other.digest) == []
 
 
+def test_an_image_that_only_some_nodes_can_run_comes_last(registry: FakeRegistry, connect: Connect) -> None:
+    """dragonflyoss/nydus merges its own images into the index of the ones that they were made of."""
+    image, nydus = build_image(), build_image([b"nydus"])
+    said = {"os": "linux", "architecture": "amd64"}
+    push(registry, (nydus, {**said, "os.features": ["nydus.remoteimage.v1"]}), (image, {**said, "os.features": []}))
+    assert fetch(connect(registry), "team/app").digest == image.digest
+
+
 def test_the_config_that_decided_is_fetched_once(registry: FakeRegistry, connect: Connect) -> None:
     image = build_image()
     push(registry, (image, None))
