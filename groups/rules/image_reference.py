@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from registries.forms.paste import read_pasted_image
+from registries.forms.paste import is_login_text, read_pasted_image
 from registries.hosts import check_host
 from registries.oci.reference import Reference, ReferenceInvalid, parse
+
+LOGIN = (
+    "This is a login, not an image. Enter the image here, such as registry.example.com/team/app:1.0, and the login as "
+    "its credential."
+)
 
 
 def read_reference(text: str) -> Reference:
@@ -15,6 +20,8 @@ def read_reference(text: str) -> Reference:
     pasted = read_pasted_image(text)
     if pasted is not None and pasted.problem:
         raise ReferenceInvalid("reference_pasted", pasted.problem)
+    if pasted is None and is_login_text(text):
+        raise ReferenceInvalid("reference_pasted", LOGIN)
     reference = parse(pasted.image if pasted else text)
     check_host(reference.registry)
     return reference

@@ -45,6 +45,7 @@ class CredentialForm(GuardedForm):
     an error in any case.
     """
 
+    word_fields = frozenset({"host"})
     exact_fields = frozenset({"host", "trial", "ca"})
 
     def __init__(

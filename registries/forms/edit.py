@@ -16,6 +16,7 @@ from registries.providers import PROVIDERS
 class CredentialEditForm(GuardedForm):
     """`host` can be changed while the secret is held, unless the kind of registry has only one host."""
 
+    word_fields = frozenset({"host"})
     exact_fields = frozenset({"host"})
     name_fields = frozenset({"name"})
     advice = {

@@ -6,9 +6,10 @@ it is neither stored nor rendered again. Of longer texts only the secret is take
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.utils.datastructures import MultiValueDict
@@ -18,6 +19,7 @@ from registries.foundation.secret_shapes import Secret, find_lone_token, find_se
 KEEP = "keep"
 KEEP_LABEL = "Use this value exactly as entered"
 _SHOWN = (forms.widgets.Input, forms.Textarea)
+_WORDS = re.compile(r"\S\s+\S|=")
 _NOT_SHOWN = (forms.PasswordInput, forms.HiddenInput, forms.FileInput, forms.CheckboxInput)
 
 
@@ -33,7 +35,8 @@ class GuardsFields(_Form):
     `secret_fields` may hold secrets and are never rendered. A form with the field `keep` also refuses what may be
     harmless, until that confirms it; not in `exact_fields`, such as images, whose tags may be random, and in
     `name_fields` also a lone UUID or row of hex digits, which is hardly a name. `long_fields` are inputs of one line
-    from which only the secret is removed, as from text areas. `advice` says, by field, what to do
+    from which only the secret is removed, as from text areas. In `word_fields` a value is one word: an invalid text of
+    several isn't shown again, because anything may have been pasted. `advice` says, by field, what to do
     with a secret instead; it completes a sentence.
     """
 
@@ -41,6 +44,7 @@ class GuardsFields(_Form):
     exact_fields: frozenset[str] = frozenset()
     name_fields: frozenset[str] = frozenset()
     long_fields: frozenset[str] = frozenset()
+    word_fields: frozenset[str] = frozenset()
     advice: Mapping[str, str] = MappingProxyType({})
     has_suspicious_input = False
     """Whether to offer `keep`; set when the form is cleaned."""
@@ -55,6 +59,18 @@ class GuardsFields(_Form):
         for name, secret in self.withheld.items():
             self.errors.pop(name, None)
             self.add_error(name, self.message_for(name, secret))
+        self._forget_words()
+
+    def _forget_words(self) -> None:
+        """Take invalid texts of several words out of the fields for one word."""
+        keys = [self.add_prefix(name) for name in self.word_fields & self.errors.keys()] if self.is_bound else []
+        for key in keys:
+            if _WORDS.search(str(self.data.get(key) or "")):
+                self.data = self._copied_data()
+                self.data[key] = ""
+
+    def _copied_data(self) -> dict[str, Any]:
+        return self.data.copy() if isinstance(self.data, (dict, MultiValueDict)) else dict(self.data)
 
     def message_for(self, name: str, secret: Secret) -> str:
         """Return the error for a field that held a secret. It repeats nothing of it."""
@@ -65,7 +81,7 @@ class GuardsFields(_Form):
     def _withhold(self) -> dict[str, Secret]:
         """Take secrets out of the form's data. Returns them by field."""
         found: dict[str, Secret] = {}
-        data = self.data.copy() if isinstance(self.data, (dict, MultiValueDict)) else dict(self.data)
+        data = self._copied_data()
         asks = KEEP in self.fields and not data.get(self.add_prefix(KEEP))
         for name, field in self.fields.items():
             if name in self.secret_fields or not isinstance(field.widget, _SHOWN):

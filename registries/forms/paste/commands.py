@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
+from itertools import pairwise
 
 from registries.forms.paste.arguments import Arguments, program_of, read_arguments, without_prompts
 from registries.forms.paste.cloud_commands import problem_of_cloud
 from registries.forms.paste.login import Pasted, Reading, read_scope
 from registries.forms.paste.piped import FROM_ELSEWHERE, Input, input_of
+from registries.forms.paste.requests import of_request
 from registries.forms.paste.shell import Command, Unreadable, Word, read_pipelines
 from registries.forms.paste.windows import problem_of, without_prompt
 from registries.oci.reference import DOCKER_HUB
@@ -32,6 +35,7 @@ _GLOBAL = {"--config", "-c", "--context", "-H", "--host", "-l", "--log-level", "
 _OPTIONS = {"-u", "--username", "--user", "-p", "--password", "--pass", "-e", "--email", "--authfile", "--cert-dir",
             "--compat-auth-file", "--config", "--registry-config", "--ca-file", "--cert-file", "--key-file",
             "--resolve", "--identity-token", "--secret", "--platform", "--repository-config"}  # fmt: skip
+_SHELLS = frozenset({"sh", "bash", "zsh", "dash", "ash", "su", "docker", "kubectl", "wsl"})
 _KUBECTL = {
     "--docker-server",
     "--docker-username",
@@ -49,7 +53,8 @@ _KUBECTL = {
     "--server",
 }
 _LIKELY = re.compile(
-    r"login|print-access-token|authorization-token|curl|docker-registry|dockercfg|-creds|configure-docker",
+    r"login|print-access-token|authorization-token|curl|docker-registry|dockercfg|-creds|configure-docker"
+    r"|(?:ctr|podman|skopeo|buildah|flux|helm|argocd)\s.*\s-",
     re.IGNORECASE,
 )
 _ROUGH = re.compile(
@@ -57,10 +62,22 @@ _ROUGH = re.compile(
     r"|(?<![\w-])(?:kubectl|oc|k)\s[^\n|;]{0,200}?(?:docker-registry|dockercfg)(?!\S)"
 )
 _CONTINUED = re.compile(r"[\\`^]\r?\n")
+_YAML_LEAD = re.compile(
+    r"^[ \t]*(?:-[ \t]+)?(?:(?:run|script|command|cmd|sh|bash|shell|before_script)[ \t]*:[ \t]*|RUN[ \t]+)(?=[^\s|>])",
+    re.MULTILINE,
+)
+"""What a line of a pipeline or of a Dockerfile has before its command."""
+_QUOTED_ITEM = re.compile(r"""^[ \t]*-[ \t]+(["'])(.*)\1[ \t]*$""", re.MULTILINE)
+_SUBSTITUTED = re.compile(r"(?:eval[ \t]+)?[\"']?(?:\$\(|`)(.*?)[)`][\"']?", re.DOTALL)
+_TYPOGRAPHIC = re.compile(r"(?<=[\s=])[\u2018-\u201f\u00ab\u00bb]")
 _PLACEHOLDER = re.compile(r"(?<![<\w])<[A-Za-z][\w .-]{0,60}>")
 
 PLACEHOLDER = (
     "There is a placeholder in angle brackets in this command. Put the value in its place, and paste it again."
+)
+TYPOGRAPHIC = (
+    "There are typographic quotes in this command, which a shell takes for letters. Write plain quotes, and paste it "
+    "again."
 )
 UNKNOWN_HOST = (
     "The registry in this command is a variable, whose value only your shell knows. Write its host name in its place, "
@@ -84,16 +101,21 @@ def read(text: str) -> Reading:
     """Return the logins in the commands of a text, or why one can't be read."""
     if not _LIKELY.search(text):
         return Reading()
-    plain = without_prompts(without_prompt(text))
+    plain = without_prompts(without_prompt(_without_yaml(text)))
     is_login = _ROUGH.search(_CONTINUED.sub(" ", plain)) is not None
     if is_login and (problem := problem_of(text)):
         return Reading(problem=problem)
     if is_login and _PLACEHOLDER.search(plain):
         return Reading(problem=PLACEHOLDER)
+    if is_login and _TYPOGRAPHIC.search(plain):
+        return Reading(problem=TYPOGRAPHIC)
+    if substituted := _SUBSTITUTED.fullmatch(plain):
+        plain = substituted[1]
     try:
         pipelines = read_pipelines(plain)
     except Unreadable as unreadable:
         return Reading(problem=unreadable.reason) if is_login else Reading()
+    pipelines = [*pipelines, *_inner(pipelines)]
     reading = Reading()
     for pipeline in pipelines:
         for place, command in enumerate(pipeline):
@@ -104,6 +126,25 @@ def read(text: str) -> Reading:
             else:
                 reading += Reading(logins=(login,)) if login is not None else Reading()
     return reading if reading.is_recognized else Reading(problem=problem_of_cloud(pipelines))
+
+
+def _without_yaml(text: str) -> str:
+    """Return the commands of lines of YAML or of a Dockerfile without what is around them."""
+    text = _QUOTED_ITEM.sub(lambda item: item[2] if _ROUGH.search(item[2]) else item[0], text)
+    return _YAML_LEAD.sub("", text)
+
+
+def _inner(pipelines: Sequence[Sequence[Command]]) -> list[list[Command]]:
+    """Return the commands that are given to a shell as one word: `sh -c '…'`."""
+    found: list[list[Command]] = []
+    for pipeline in pipelines:
+        for command in pipeline:
+            for option, script in pairwise(command.words):
+                is_script = option.text in ("-c", "-lc", "-ec", "-euc", "-ic") and script.is_known
+                if is_script and program_of(command)[0] in _SHELLS and _ROUGH.search(script.text):
+                    with suppress(Unreadable):
+                        found += read_pipelines(script.text)
+    return found
 
 
 def _login(command: Command, given: Input | None) -> Pasted | None:
@@ -119,7 +160,7 @@ def _login(command: Command, given: Input | None) -> Pasted | None:
             after = _after(command.words[place + 1 :], _LOGINS[name])
             if after is not None:
                 return _of_login(name, read_arguments(after, with_value=_OPTIONS), given)
-    return _of_creds(program, rest)
+    return of_request(program, rest)
 
 
 def _after(words: Sequence[Word], wanted: tuple[str, ...]) -> Sequence[Word] | None:
@@ -200,24 +241,3 @@ def _of_az(words: Sequence[Word]) -> Pasted | None:
     # Which domain a name without one has depends on the cloud that az is signed in to.
     host = _scope(name, has_path=False)[0] if not name.is_known or "." in name.text else ""
     return replace(_pasted(host, "", given.option("-u", "--username") or Word(""), secret), kind="acr")
-
-
-_WITH_CREDS = frozenset({"podman", "skopeo", "buildah", "crictl", "ctr", "curl"})
-_CREDS = ("--creds", "--src-creds", "--user", "-u")
-_CURL = {"-H", "--header", "-o", "--output", "-X", "--request", "-d", "--data", "--cacert", "-b", "-e", "-A"}
-
-
-def _of_creds(program: str, words: Sequence[Word]) -> Pasted | None:
-    """Return the login of a pull with `--creds user:password`, or of a request that curl makes."""
-    if program not in _WITH_CREDS:
-        return None
-    given = read_arguments(words, with_value={*_CREDS, *_GLOBAL, *_CURL, "--authfile", "--cert-dir", "--platform"})
-    creds = given.option(*(_CREDS if program in ("ctr", "curl") else _CREDS[:2]))
-    image = next((word for word in given.operands if "." in word.text.partition("://")[2] or "/" in word.text), None)
-    if creds is None or image is None or not image.is_known:
-        return None
-    scope = read_scope(image.text, has_path=False)
-    username, colon, secret = creds.text.partition(":")
-    if scope is None or (creds.is_known and not colon):
-        return None
-    return _pasted(scope[0], "", Word(username, is_known=bool(colon)), Word(secret, is_known=creds.is_known))

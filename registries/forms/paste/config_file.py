@@ -39,10 +39,15 @@ _OF_DOCKER_DESKTOP = re.compile(r"(?:https?://)?index\.docker\.io/v1/(?:access|r
 """Keys for what Docker Desktop signs in to Docker Hub with; the login itself is beside them."""
 _TOKEN_USER = "<token>"  # noqa: S105 (the name of a user with a token, in docker's credential stores)
 
+_VARIABLE = re.compile(r"\$[A-Z_][A-Z0-9_]*|\$\{[A-Za-z_][A-Za-z0-9_]*\}|\$\{\{.*\}\}|\{\{.*\}\}|<[A-Za-z][\w -]*>")
+
 INVALID = "This looks like docker's config.json, but it is not valid JSON. Paste the whole file as it is."
 NO_LOGIN = (
     "There is no login in this config.json. Enter a user name and an access token of the registry, or paste the "
     "docker login command that you use."
+)
+UNKNOWN = (
+    "The password for {scope} in this config.json is a variable, whose value isn't in it. Enter the password itself."
 )
 UNREADABLE_AUTH = "The login for {scope} in this config.json is damaged: its “auth” isn't user:password in base64."
 ONLY_BEARER = (
@@ -78,7 +83,12 @@ def _is_old_config(document: Mapping[str, object]) -> bool:
     """Whether it is a `.dockercfg`, which has the entries without `auths` around them."""
     names = {"auth", "username", "password", "identitytoken"}
     entries = [entry for entry in document.values() if isinstance(entry, dict)]
-    return bool(entries) and len(entries) == len(document) and all(names & entry.keys() for entry in entries)
+    return (
+        bool(entries)
+        and len(entries) == len(document)
+        and all(names & entry.keys() for entry in entries)
+        and any("." in key or ":" in key or key == "localhost" for key in document)
+    )
 
 
 def _read_entries(auths: Mapping[str, object], settings: Mapping[str, object]) -> Reading:
@@ -86,7 +96,7 @@ def _read_entries(auths: Mapping[str, object], settings: Mapping[str, object]) -
     for key, entry in auths.items():
         scope = None if _OF_DOCKER_DESKTOP.fullmatch(key) else read_scope(key)
         if scope is not None and isinstance(entry, Mapping):
-            reading += _entry(*scope, entry, _store_of(key, settings))
+            reading += read_entry(*scope, entry, _store_of(key, settings))
     helpers = settings.get("credHelpers")
     for key in helpers if isinstance(helpers, dict) else {}:
         scope = read_scope(key)
@@ -99,7 +109,8 @@ def _read_entries(auths: Mapping[str, object], settings: Mapping[str, object]) -
     return Reading(problem=_kept_in(store) if store is not None else NO_LOGIN)
 
 
-def _entry(host: str, path: str, entry: Mapping[str, object], store: str | None) -> Reading:
+def read_entry(host: str, path: str, entry: Mapping[str, object], store: str | None = None) -> Reading:
+    """Return the login of an entry for a host and a path there, or why it has none. `store` keeps it if it has none."""
     username, secret, packed = (_text(entry, key) for key in ("username", "password", "auth"))
     login = Pasted(host, username, secret, path=path)
     if packed:
@@ -114,6 +125,8 @@ def _entry(host: str, path: str, entry: Mapping[str, object], store: str | None)
         if recognise(host.replace("*", "x")).kind != "acr":
             return _absent(login, ONLY_REFRESH)
         username, secret = username or REFRESH_TOKEN_USER, token
+    if _VARIABLE.fullmatch(secret):
+        return _absent(login, UNKNOWN)
     if secret:
         return Reading(logins=(Pasted(host, username, secret, path=path),))
     if _text(entry, "registrytoken"):
@@ -154,7 +167,11 @@ def _unpack(packed: str) -> tuple[str, str] | None:
 
 
 def _of_api(document: Mapping[str, object]) -> Reading:
-    """Read what docker sends to its API: user name, password and `serveraddress`."""
+    """Read what docker sends to its API: user name, password and `serveraddress`; and what Quay offers for rkt."""
+    hosts, pair = document.get("registries"), document.get("credentials")
+    if isinstance(hosts, list) and isinstance(pair, Mapping) and "rktKind" in document:
+        entry = {"username": _text(pair, "user"), "password": _text(pair, "password")}
+        return _read_entries({host: entry for host in hosts if isinstance(host, str)}, {})
     username, secret, server = (_text(document, key) for key in ("username", "password", "serveraddress"))
     scope = read_scope(server) if server and secret else None
     return Reading(logins=(Pasted(scope[0], username, secret, path=scope[1]),)) if scope else Reading()

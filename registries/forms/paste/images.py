@@ -32,6 +32,7 @@ _LETTERS = frozenset("ditPq")
 _PULL_WITH_VALUE = frozenset({
     "--platform", "--creds", "--authfile", "--cert-dir", "-u", "--user", "--arch", "--os", "--variant", "--config",
     "-o", "--output", "--auth", "-n", "--namespace", "--decryption-key", "--retry", "--retry-delay", "--policy",
+    "--username", "--password", "--src-username", "--src-password",
 })  # fmt: skip
 _DOCKERFILE = re.compile(
     r"(?i)FROM[ \t]+(?:--platform=\S+[ \t]+)?([^\s$]+)(?:[ \t]+AS[ \t]+\S+)?|([^\s$]+)[ \t]+AS[ \t]+[\w.-]+"
@@ -40,6 +41,9 @@ _YAML = re.compile(r"(?:-[ \t]+)?[\"']?image[\"']?:[ \t]*[\"']?([^\s\"'#]+)[\"']
 _QUOTED = re.compile(r"""(["'`])([^\s"'`]+)\1[,;]?|<(\S+)>""")
 _SPLIT_BY_A_FIELD = re.compile(r"\\[ \t\r\n]+")
 """A continued line: a field of one line has lost the break after the backslash."""
+
+_NO_IMAGE = re.compile(r"""[={}"'\n]|\S\s+\S+\s+\S""")
+"""What neither an image nor one with a slip of the keyboard in it has."""
 
 SEVERAL = "There are several images in this. Enter one of them."
 VARIABLE = "The image in this command is or has a variable, whose value only your shell knows. Enter the image itself."
@@ -63,10 +67,11 @@ def read_image(text: str) -> str | None:
 
 def text_of_image(text: str) -> str:
     """Return the image that a text names, whatever else is in it, such as a variable with a password in a command.
-    Return the text itself if it is nothing else than an image, and nothing of a command whose image isn't known."""
+    Return the text itself if it is nothing else than an image, and nothing of a command whose image isn't known, or of
+    something else that is no image."""
     found = read_pasted_image(text)
     if found is None:
-        return text
+        return "" if _NO_IMAGE.search(text.strip()) else text
     return found.image or ("" if any(char.isspace() for char in text.strip()) else text)
 
 

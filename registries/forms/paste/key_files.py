@@ -10,6 +10,9 @@ from registries.forms.paste.login import OF_AWS, Pasted, Reading, read_scope
 from registries.providers.acr import REFRESH_TOKEN_USER
 
 _AWS = {
+    "access_key_id": "access_key_id",
+    "secret_access_key": "secret_access_key",
+    "session_token": "session_token",
     "aws_access_key_id": "access_key_id",
     "accesskeyid": "access_key_id",
     "aws_secret_access_key": "secret_access_key",
@@ -17,6 +20,12 @@ _AWS = {
     "aws_session_token": "session_token",
     "sessiontoken": "session_token",
 }
+_OTHERS_OF_GOOGLE = ("authorized_user", "external_account", "impersonated_service_account")
+
+OF_A_PERSON = (
+    "This is Google's login of a person or of another computer, not the key of a service account. Create a JSON key of "
+    "a service account, and paste that."
+)
 
 
 def read(text: str) -> Reading:
@@ -34,6 +43,8 @@ def read(text: str) -> Reading:
         return Reading()
     if document.get("type") == "service_account":
         return Reading(logins=(Pasted("", kind="google", values={"key": text}),))
+    if document.get("type") in _OTHERS_OF_GOOGLE:
+        return Reading(problem=OF_A_PERSON)
     if "authorizationData" in document:
         return Reading(problem=OF_AWS)
     return _of_aws_json(document) or _of_azure(document) or _of_harbor(document) or Reading()
@@ -75,6 +86,9 @@ def _of_azure(document: Mapping[str, object]) -> Reading | None:
     token, server = document.get("accessToken") or document.get("refreshToken"), document.get("loginServer")
     if isinstance(token, str) and isinstance(server, str) and (scope := read_scope(server)) is not None:
         return Reading(logins=(Pasted(scope[0], REFRESH_TOKEN_USER, token, "acr"),))
+    client, secret = document.get("clientId"), document.get("clientSecret")
+    if isinstance(client, str) and isinstance(secret, str) and "tenantId" in document:  # --sdk-auth
+        return Reading(logins=(Pasted("", client, secret, "acr"),))
     for part in (document, document.get("credentials")):
         username = part.get("username") if isinstance(part, dict) else None
         passwords = part.get("passwords") if isinstance(part, dict) else None

@@ -20,7 +20,10 @@ _PACKED = re.compile(
 _PLAIN = re.compile(_KEY + r"""[|>]?[-+]?[0-9]?\s{0,99}['"]?(?=\{)""")
 _ESCAPED = re.compile(_KEY + r"""("\{(?:[^"\\]|\\.)*+")""", re.DOTALL)
 _BASE64 = re.compile(r"[A-Za-z0-9+/_\s-]{24,}={0,2}\s*")
+_PACKED_WORD = re.compile(r"(?<![A-Za-z0-9+/_-])e[wy][A-Za-z0-9+/_-]{22,}={0,2}")
+"""A word that may be a document in base64: it begins as `{` does."""
 _MAX_SECRETS = 100
+_MAX_WORDS = 5
 
 UNREADABLE = (
     "The docker config in this Kubernetes secret can't be read: it is not JSON in base64. A sealed secret is encrypted "
@@ -40,6 +43,12 @@ def read(text: str) -> Reading:
     if not found and _BASE64.fullmatch(text):
         return config_file.read(_unpacked(text))
     return reading if reading.is_recognized or not found else Reading(problem=UNREADABLE)
+
+
+def packed_in(text: str) -> Iterator[str]:
+    """Return the JSON documents that are in a text in base64: the text itself, or its first long words that are one."""
+    words = [text] if _BASE64.fullmatch(text) else [word[0] for word in _PACKED_WORD.finditer(text)][:_MAX_WORDS]
+    yield from filter(None, map(_unpacked, words))
 
 
 def _configs(text: str) -> Iterator[str]:

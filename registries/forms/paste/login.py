@@ -28,6 +28,7 @@ class Pasted:
     values: Mapping[str, str] = field(default_factory=dict, repr=False)
     path: str = ""
     note: str = field(default="", compare=False)
+    title: str = field(default="", compare=False)
 
     @property
     def scope(self) -> str:
@@ -36,9 +37,11 @@ class Pasted:
 
     @property
     def label(self) -> str:
-        """What it is for and of whom, for people to choose by. A user name that looks like a secret is left out."""
-        shown = self.username if self.username.isprintable() and find_secret(self.username) is None else ""
-        return f"{self.scope or 'any host'}, user {shown[:80]}" if shown else self.scope or "any host"
+        """What it is for and of whom, for people to choose by. What looks like a secret is left out of it."""
+        titled, user = (text[:80] if text.isprintable() and find_secret(text) is None else ""
+                        for text in (self.title, self.username))  # fmt: skip
+        place = self.scope or titled or "any host"
+        return f"{place}, user {user}" if user else place
 
     def is_for(self, host: str, repository: str = "") -> bool:
         """Whether it is for this canonical host and, if one is given, for this repository there."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from registries.forms.paste import commands, config_file, key_files, kubernetes, variables
+from registries.forms.paste import commands, config_file, key_files, kubernetes, netrc, variables
 from registries.forms.paste.login import Pasted, Reading, without_short_lived
+from registries.forms.paste.wrapping import document_in, unwrapped, with_plain_quotes
 from registries.providers import Provider
 from registries.providers.base import Section
 from registries.providers.recognise import recognise_for_credential
@@ -28,8 +29,7 @@ class Selection:
 
 def read(text: str) -> Reading:
     """Return what a command, config or file holds."""
-    text = text.strip().lstrip("\ufeff").strip()
-    if not text or len(text) > MAX_PASTE_LENGTH:
+    if len(text) > MAX_PASTE_LENGTH or not (text := unwrapped(text)):
         return Reading()
     reading = _read(text)
     return replace(reading, logins=tuple(map(without_short_lived, reading.logins)))
@@ -38,16 +38,28 @@ def read(text: str) -> Reading:
 def _read(text: str) -> Reading:
     if text.startswith('"') and '": {' in text.replace('":{', '": {'):
         text = f"{{{text.rstrip(',')}}}"  # a part of a config.json
-    if not text.startswith("{"):
-        if (secret := kubernetes.read(text)).is_recognized:
-            return secret
-        if (command := commands.read(text)).logins:
-            return command
-        start = text.find("{")
-        if '"auths"' in text and start >= 0:  # after the command that printed it, or the name of a variable
-            return config_file.read(text[start : text.rfind("}") + 1])
-        return _first(command, key_files.read(text), variables.read(text))
+    if text.startswith("{"):
+        return _of_document(text)
+    if (secret := kubernetes.read(text)).is_recognized:
+        return secret
+    if (command := commands.read(text)).logins:
+        return command
+    plain = with_plain_quotes(text)
+    start = plain.find("{")
+    if '"auths"' in plain and start >= 0:  # after the command that printed it, or the name of a variable
+        return config_file.read(plain[start : plain.rfind("}") + 1])
+    if document := document_in(text):
+        return _first(_of_document(document), command)
+    return _first(command, key_files.read(text), netrc.read(text), variables.read(text), _of_packed(text))
+
+
+def _of_document(text: str) -> Reading:
     return _first(config_file.read(text), kubernetes.read(text), key_files.read(text))
+
+
+def _of_packed(text: str) -> Reading:
+    """Read a document in base64, with a command or the name of a variable around it."""
+    return _first(*(_of_document(document) for document in kubernetes.packed_in(text)))
 
 
 def _first(*readings: Reading) -> Reading:
@@ -65,7 +77,8 @@ def is_login_text(text: str, *, in_secret: bool = False) -> bool:
     if len(text) <= MIN_LOGIN_LENGTH:
         return False
     reading = read(text)
-    return reading.is_recognized and not (in_secret and any("key" in login.values for login in reading.logins))
+    is_key = reading.problem == key_files.OF_A_PERSON or any("key" in login.values for login in reading.logins)
+    return reading.is_recognized and not (in_secret and is_key)
 
 
 def read_login(text: str, host: str = "", repository: str = "") -> Pasted | None:

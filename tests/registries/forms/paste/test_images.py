@@ -117,7 +117,7 @@ def test_a_command_or_a_line(text: str, image: str) -> None:
     assert (found.image, found.problem) == (image, "")
 
 
-@pytest.mark.parametrize("text", ["", "nginx", "ghcr.io/acme/app:1", "a b", "docker exec -it x sh", "ftp://x/y"])
+@pytest.mark.parametrize("text", ["", "nginx", "ghcr.io/acme/app:1", "a b", "ftp://x/y"])
 def test_what_is_none_of_these(text: str) -> None:
     assert read_pasted_image(text) is None
     assert text_of_image(text) == text
@@ -126,6 +126,21 @@ def test_what_is_none_of_these(text: str) -> None:
 def test_nothing_else_of_a_command_is_kept() -> None:
     assert text_of_image("docker run -e PASSWORD=s3cret nginx") == "nginx"
     assert text_of_image("docker run -e PASSWORD=s3cret $X") == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "docker exec -it x sh",
+        "machine registry.example.com login alice password s3cret",
+        "registry.example.com alice s3cret",
+        "REGISTRY_PASSWORD=s3cret",
+        '{"auth": "s3cret"}',
+    ],
+)
+def test_nothing_of_a_text_that_is_no_image_is_kept(text: str) -> None:
+    assert read_pasted_image(text) is None
+    assert text_of_image(text) == ""
 
 
 @given(st.text(alphabet="docker pulnt:/@.-$'\"\\#?%=hub.com\n", max_size=200))
