@@ -18,12 +18,18 @@ LEVEL = 3
 MEDIA_TYPE = "application/vnd.oci.image.layer.v1.tar+zstd"
 
 
-class Compressor:
-    """Yields `source` as zstd; afterwards `size` (bytes) and `digest` (`sha256:<hex>`) are those of the result."""
+class ResultTooLarge(Exception):
+    """What is compressed is larger than it may be."""
 
-    def __init__(self, source: PieceSource) -> None:
+
+class Compressor:
+    """Yields `source` as zstd; afterwards `size` (bytes) and `digest` (`sha256:<hex>`) are those of the result. Raises
+    ResultTooLarge once it has more than `max_bytes`."""
+
+    def __init__(self, source: PieceSource, *, max_bytes: int | None = None) -> None:
         self.size = 0
         self._source = source
+        self._max_bytes = max_bytes
         self._sha256 = hashlib.sha256()
         self._compressor = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).compressobj()
 
@@ -41,5 +47,7 @@ class Compressor:
 
     def _count(self, view: memoryview) -> memoryview:
         self.size += len(view)
+        if self._max_bytes is not None and self.size > self._max_bytes:
+            raise ResultTooLarge
         self._sha256.update(view)
         return view

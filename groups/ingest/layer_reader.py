@@ -15,13 +15,16 @@ from typing import Self
 
 from groups.ingest import unpack
 from groups.ingest.buffers import CHUNK, ByteReader, ReadAhead
-from groups.ingest.compress import MEDIA_TYPE, Compressor
+from groups.ingest.compress import MEDIA_TYPE, Compressor, ResultTooLarge
 from groups.ingest.encrypt import EncryptingReader, LayerEncryption
 from groups.ingest.layer_format import FormatReader, label_of
 from registries.failures import UnsupportedManifest
 from registries.oci.manifest import MAX_SIZE, Descriptor
 
 READ_AHEAD_FROM = 4 * CHUNK
+MAX_GROWTH = 4
+"""How many times its size a layer may have after another compression: its size was reserved in the store. xz finds what
+repeats within 64 MiB and zstd at this level within 2 MiB; real layers grow by half."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ class LayerReader:
                 content = unpack.Unpacker(
                     formatted, formatted.format, diff_id=diff_id, layer=layer, max_bytes=max_bytes, check=check
                 )
-                self._compressor = Compressor(content)
+                self._compressor = Compressor(content, max_bytes=MAX_GROWTH * source.size + CHUNK)
             elif diff_id == source.digest:
                 self._compressor = Compressor(formatted)
         size = source.size if self._compressor is None else None
@@ -83,7 +86,11 @@ class LayerReader:
 
     def pieces(self) -> Iterator[memoryview]:
         """See `groups.storage.upload.Reader`."""
-        return self._encrypting.pieces()
+        try:
+            yield from self._encrypting.pieces()
+        except ResultTooLarge:
+            reason = f"{name_of(self._source)} is much larger once it is not {self._formatted.format}"
+            raise UnsupportedManifest(reason=reason, raw=f"layer {self._formatted.format}") from None
 
     def stored_layer(self) -> StoredLayer:
         """Return the layer as it is stored, once everything was read. Raises ValueError before, and UnsupportedManifest

@@ -6,6 +6,7 @@ import bz2
 import hashlib
 import io
 import lzma
+import os
 from collections.abc import Callable
 
 import pytest
@@ -142,6 +143,22 @@ def test_what_containerd_does_not_unpack_is_kept_as_zstd(compress: Callable[[byt
         stored = reader.stored_layer()
     assert (stored.media_type, stored.size) == (f"{PLAIN}+zstd", kept)
     assert stored.is_compressed_from(source)
+
+
+def test_another_compression_can_not_fill_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The size that the manifest declares is what was reserved."""
+    monkeypatch.setattr("groups.ingest.layer_reader.MAX_GROWTH", 0)
+    monkeypatch.setattr("groups.ingest.layer_reader.CHUNK", 1000)
+    content = os.urandom(5000)
+    packed = lzma.compress(content)
+    source = Descriptor(GZIP, digest_of(packed), len(packed))
+    with (
+        LayerReader(io.BytesIO(packed), source, diff_id=digest_of(content), check=lambda: None) as reader,
+        pytest.raises(UnsupportedManifest) as failed,
+    ):
+        for _ in reader.pieces():
+            pass
+    assert failed.value.params["reason"] == f"layer {source.digest[:19]} is much larger once it is not xz"
 
 
 def test_the_check_may_stop_it() -> None:
