@@ -98,6 +98,18 @@ class HostNotAllowed(PullFailed):
             "{host} sent us to {place}, which has no address on the public internet that the portal may connect to.",
             "Have the registry's operator give {part} a public address{or_no_redirect}.",
         ),
+        "port": Words(
+            "The port of {part} can't be used",
+            "{Who} is at a port that the portal doesn't connect to. It uses 443 and those above 1023, except for ports "
+            "that belong to other kinds of service.",
+            "Have {part} serve at port 443, or at another one above 1023.",
+        ),
+        "mixed": Words(
+            "The address of {part} can't be used",
+            "{Who} has a private address beside a public one, and the portal connects to neither of them then.",
+            "Have the private addresses (A and AAAA) of {place} removed from the public name service. An operator can "
+            "open a private network.",
+        ),
         "realm": Words(
             "The registry signs in at another host",
             "{host} signs in at {place}, which is not known to belong to it. Nothing was sent there.",

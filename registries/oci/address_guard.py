@@ -97,7 +97,7 @@ class AddressGuard:
         for address, actual_port in found:
             is_open = any(entry.allows_plain(address) or not plain for entry in self._entries(address, actual_port))
             if not (is_open or (may_be_public and _is_public(address))):
-                raise HostNotAllowed(host=host)
+                raise _refusal(host, port, [one for one, _ in found])
         return found
 
     def allows_plain_http(self, host: str, port: int) -> bool:
@@ -171,6 +171,15 @@ def named_failure(failure: PullFailed, where: Where) -> PullFailed:
     named = type(failure)(raw=failure.raw, **where)
     named.params |= {"case": case} if case else {}
     return named
+
+
+def _refusal(host: str, port: int, found: Sequence[Address]) -> HostNotAllowed:
+    """Return the failure of a host that may not be connected to, and what about it, where it has a public address."""
+    failure = HostNotAllowed(host=host)
+    if any(map(_is_public, found)) and not is_local_name(host):
+        case = "mixed" if not all(map(_is_public, found)) else "" if _is_public_port(port) else "port"
+        failure.params |= {"case": case} if case else {}
+    return failure
 
 
 def _unknown(host: str) -> PullFailed:

@@ -15,13 +15,20 @@ _REFUSED = "it refused the connection"
 
 # OpenSSL's codes for an answer that is no record of TLS; an alert is one.
 _ANSWERS_WITHOUT_TLS = frozenset({"WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "PACKET_LENGTH_TOO_LONG"})
+_OLD_TLS = "it speaks only old versions of TLS"
+_NO_CERTIFICATE = "it has no certificate for this name"
+_CLIENT_CERTIFICATE = "it asks for a client certificate, which the portal has none of"
+_ONE_OF_THEM = "it has no certificate for this name, or asks for one of the client"
 _TLS_REASONS = {
-    "UNSUPPORTED_PROTOCOL": "it speaks only old versions of TLS",
-    "TLSV1_ALERT_PROTOCOL_VERSION": "it speaks only old versions of TLS",
-    "TLSV13_ALERT_CERTIFICATE_REQUIRED": "it asks for a client certificate, which the portal has none of",
-    "TLSV1_UNRECOGNIZED_NAME": "it has no certificate for this name",
-    "TLSV1_ALERT_UNRECOGNIZED_NAME": "it has no certificate for this name",
+    "UNSUPPORTED_PROTOCOL": _OLD_TLS,
+    "TLSV1_ALERT_PROTOCOL_VERSION": _OLD_TLS,
+    "TLSV1_UNRECOGNIZED_NAME": _NO_CERTIFICATE,
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": _CLIENT_CERTIFICATE,
+    "SSLV3_ALERT_HANDSHAKE_FAILURE": _ONE_OF_THEM,
+    "TLSV1_ALERT_INTERNAL_ERROR": _ONE_OF_THEM,
 }
+"""What servers mean by their alerts: Cloudflare and Caddy end the handshake so where they have no certificate, others
+where they want one."""
 
 # X509_V_ERR_… of OpenSSL. A certificate that is not valid yet is a matter of time as well.
 _EXPIRED = dict.fromkeys((9, 10), "expired")

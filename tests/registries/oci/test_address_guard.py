@@ -113,6 +113,23 @@ def test_one_private_address_among_public_ones_is_enough_to_refuse() -> None:
 
 
 @pytest.mark.parametrize(
+    ("addresses", "port", "case"),
+    [
+        (["8.8.8.8", "10.0.0.1"], 443, "mixed"),
+        (["8.8.8.8", "fd00::1"], 444, "mixed"),
+        (["8.8.8.8"], 444, "port"),
+        (["8.8.8.8"], 6379, "port"),
+        (["10.0.0.1"], 444, None),
+    ],
+)
+def test_what_about_a_host_is_refused(addresses: list[str], port: int, case: str | None) -> None:
+    """Of a public address at a port of its own it said that it has no public address."""
+    with pytest.raises(HostNotAllowed) as refusal:
+        answering(*addresses).addresses("registry.example", port)
+    assert refusal.value.params.get("case") == case
+
+
+@pytest.mark.parametrize(
     "host",
     ["2130706433", "0x7f000001", "0x7f.1", "127.1", "0177.0.0.1", "①②⑦.0.0.1", "127。0。0。1", "127.0.0.1", "[::1]",
      "localhost", "LOCALHOST.", "[::ffff:127.0.0.1]", "a" * 70 + ".example", "nothing.invalid", ""],

@@ -96,3 +96,21 @@ def test_each_names_the_service_and_host_that_was_met(error: Exception, service:
     assert (failure.params["service"], failure.params["met"]) == (service, "elsewhere.example")
     assert "elsewhere.example" in failure.words.text
     assert "harbor.example" in failure.words.text
+
+
+@pytest.mark.parametrize(
+    ("alert", "said"),
+    [
+        ("TLSV1_ALERT_PROTOCOL_VERSION", "old versions"),
+        ("TLSV1_UNRECOGNIZED_NAME", "no certificate for this name"),
+        ("TLSV13_ALERT_CERTIFICATE_REQUIRED", "a client certificate"),
+        ("SSLV3_ALERT_HANDSHAKE_FAILURE", "it has no certificate for this name, or asks for one of the client"),
+        ("SOMETHING_NEW", "could not be established"),
+    ],
+)
+def test_why_a_handshake_ends(alert: str, said: str) -> None:
+    error = ssl.SSLError(1, "alert")
+    error.reason = alert
+    failure = transport_failure(error, "r.example")
+    assert said in str(failure.params["reason"])
+    assert failure.raw == f"tls {alert}"
