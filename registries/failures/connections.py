@@ -153,13 +153,14 @@ class TlsInvalid(PullFailed):
         ),
         "other_name": Words(
             "The certificate of {part} is for another name",
-            "{Who} showed a certificate that is not made out to {place}. Nothing was sent to it.",
-            "Use the name in the certificate as the image's registry, or have a certificate issued that names {place}.",
+            "{Who} showed a certificate that doesn't name {place}. Nothing was sent to it.",
+            "Have a certificate issued that names {place}. If it is the registry's own and right for another name, use "
+            "that name in the image.",
         ),
         "unknown_authority": Words(
             "The certificate of {part} is from an unknown authority",
-            "{Who} showed a certificate that is self-signed, from an authority that is not public, or sent without the "
-            "certificates between. Nothing was sent to it.",
+            "{Who} showed a certificate that is self-signed, from an authority that is not public, or sent without its "
+            "intermediate certificates. Nothing was sent to it.",
             "Enter the authority's certificate (PEM) with the credential, or ask the portal's operator to trust it. If "
             "the authority is a public one, have {place} send its whole chain (fullchain.pem).",
         ),

@@ -17,8 +17,8 @@ class AuthenticationFailed(PullFailed):
     cases: ClassVar[dict[str, Words]] = {
         "none_given": Words(
             "The registry asks for credentials",
-            "{host} shows this image to nobody without a user name and secret, and none were given.",
-            "Add a credential for {host}, and try again with it.",
+            "{host} doesn't show this image without a user name and secret, and none were entered.",
+            "Enter a credential for {host}, and try again.",
         ),
     }
 
@@ -31,7 +31,7 @@ class AccessDenied(PullFailed):
     remedy = "Check the spelling of the repository, and give the account permission to pull from it."
     cases: ClassVar[dict[str, Words]] = {
         "none_given": Words(
-            "The registry shows this image to nobody without credentials",
+            "The registry doesn't show this image without credentials",
             "{Who} did not let us pull {repository} without credentials, or there is no such repository.",
             "Check the spelling of the repository. If it is private, add a credential for {host}, and try again with "
             "it.",

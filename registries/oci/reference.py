@@ -164,7 +164,7 @@ def _check_letters(text: str) -> None:
 
 def _check_repository(repository: str) -> None:
     if repository != repository.lower():
-        raise ReferenceInvalid("reference_case", "A repository is written in lower case; write it so.")
+        raise ReferenceInvalid("reference_case", "A repository has no capital letters: write it in lower case.")
     if not is_repository(repository):
         raise ReferenceInvalid(
             "reference_repository",

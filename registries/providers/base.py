@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from registries.failures import CredentialMalformed, PullFailed
+from registries.failures import CredentialMalformed, PullFailed, RegistryRefuses, Service
 from registries.foundation.secret_shapes import find_secret
 from registries.oci.login import Login
 from registries.oci.reference import MAX_NAME_LENGTH
@@ -45,6 +45,7 @@ _OWN_REMEDY = {
 }
 """Cases by code that a registry's usual fix is not for: no permission helps who sent no credentials, and no authority
 makes an expired certificate valid."""
+_ELSEWHERE = (Service.SIGN_IN, Service.STORAGE)
 
 
 def user_and_secret(values: Mapping[str, str], host: str) -> Login:
@@ -192,6 +193,11 @@ class Provider:
         case = str(params.get("case") or "")
         if case in _OWN_REMEDY.get(code, ()) and not (self.is_public and case == "none_given"):
             return ""
+        told_apart = {rule.case for rule in self.rules if rule.failure is RegistryRefuses} or {""}
+        if code == RegistryRefuses.code and not case and "" not in told_apart:
+            return ""  # it is about the cases of its rules, such as a policy
+        if code == "registry_unreachable" and self.section is Section.OWN and params.get("service") in _ELSEWHERE:
+            return ""  # it is about the registry's own host
         return self.hints.get(code, "")
 
     def classify(self, failure: PullFailed) -> PullFailed:

@@ -85,8 +85,9 @@ GOOGLE = Provider(
         "enabled in the project.",
         "image_not_found": "See the image under Artifact Registry, Repositories. Its name has the form "
         "LOCATION-docker.pkg.dev/PROJECT/REPOSITORY/IMAGE.",
-        "registry_refuses": "Enable billing for the project of the repository, and see that the Artifact Registry API "
-        "is enabled there. A perimeter of VPC Service Controls needs an ingress rule for the service account.",
+        "registry_refuses": "If it asks for billing, enable it for the project of the repository, and see that the "
+        "Artifact Registry API is enabled there. A perimeter of VPC Service Controls needs an ingress rule for the "
+        "service account.",
         "rate_limited": "The project's quota of requests a minute is used up: see Quotas for Artifact Registry.",
         "credential_malformed": "Paste the JSON file of a service account key just as it was downloaded. Logins of "
         "people (authorized_user) and workload identity federation (external_account) can't be used here.",

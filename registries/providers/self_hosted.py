@@ -42,8 +42,7 @@ SELF_HOSTED = Provider(
         "authentication_failed": "Try the same user name and password with docker login on your own machine.",
         "access_denied": "Ask whoever runs the registry to let this account pull from the repository.",
         "image_not_found": "List the tags with your registry's own page or with skopeo list-tags.",
-        "registry_refuses": "A rule or quota of the registry stands in the way, such as one about vulnerabilities, "
-        "signatures or quarantine: see the image's page there, or ask whoever runs the registry.",
+        "registry_refuses": "See the image's page at the registry for the rule or quota, or ask whoever runs it.",
         "credential_expired": "Make a new password or token where the registry's accounts are.",
         "rate_limited": "The registry, or a proxy before it, limits how often it answers: its operator can raise that.",
         "credential_malformed": "Enter the user name without a colon, and the password or token as it is.",

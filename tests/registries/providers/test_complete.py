@@ -145,3 +145,20 @@ def test_it_is_in_the_documentation(provider: Provider) -> None:
 def test_a_fix_does_not_contradict_the_remedy(kind: str, code: str, case: str, shown: bool) -> None:
     """Below "Another authority doesn't help" it said "Paste Harbor's certificate authority"."""
     assert bool(PROVIDERS[kind].hint(code, {"case": case} if case else {})) is shown
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "service", "shown"),
+    [
+        ("harbor", "registry_unreachable", "registry", True),
+        ("harbor", "registry_unreachable", "storage", False),
+        ("self_hosted", "registry_unreachable", "sign_in", False),
+        ("docker_hub", "registry_unreachable", "sign_in", True),
+        ("harbor", "registry_refuses", "registry", False),
+        ("ecr", "registry_refuses", "registry", True),
+    ],
+)
+def test_a_fix_is_for_the_service_that_failed(kind: str, code: str, service: str, shown: bool) -> None:
+    """A status page tells of a public service's storage too; curl to a Harbor's host tells nothing of a MinIO. A plain
+    409 of Harbor is none of its policies."""
+    assert bool(PROVIDERS[kind].hint(code, {"service": service})) is shown
