@@ -56,7 +56,7 @@ class ImageCheck(models.Model):
         AUTHENTICATE = "authenticate", "Sign in"
         MANIFEST = "manifest", "Read the manifest"
         PLATFORM = "platform", "Choose the platform"
-        SIZE = "size", "Judge the size"
+        SIZE = "size", "Check the size"
 
     id = CheckIdField(primary_key=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey("portal.Organization", on_delete=models.CASCADE, related_name="checks")

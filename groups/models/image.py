@@ -181,7 +181,7 @@ class PullStep(models.Model):
         AUTHENTICATE = "authenticate", "Sign in"
         MANIFEST = "manifest", "Read the manifest"
         PLATFORM = "platform", "Choose the platform"
-        SIZE = "size", "Judge the size"
+        SIZE = "size", "Check the size"
         LAYERS = "layers", "Pull and encrypt layers"
         STORE = "store", "Store"
         DESTROY = "destroy", "Destroy the credential"

@@ -33,7 +33,7 @@ _CURRENT_STEP = {
     "authenticate": "Signing in to {registry}",
     "manifest": "Reading the manifest of {repository}",
     "platform": "Choosing the platform",
-    "size": "Judging the size",
+    "size": "Checking the size",
     "store": "Checking that everything is stored",
     "destroy": "Destroying the credential",
 }

@@ -21,7 +21,7 @@ MANY = 3
 """From this number of organizations on, texts say "many"."""
 
 _REASONS = {
-    "registry_unreachable": "It does not answer, breaks off, or answers with errors of its own.",
+    "registry_unreachable": "It does not answer, drops connections, or answers with errors.",
     "resolver_failed": "Its name can't be looked up right now.",
     "rate_limited": "It asks us to slow down.",
     "digest_mismatch": "What it sends does not match its digests.",
@@ -30,8 +30,8 @@ _REASONS = {
     "host_unknown": "Its name can't be found.",
     "host_not_allowed": "Its name leads to an address that can't be used.",
 }
-_LATER = "A pull that fails in the meantime can be tried again later."
-_OTHERS = f"Others meet this with images and credentials of their own. {_LATER}"
+_LATER = "Pulls that fail can be tried again later."
+_OTHERS = f"Other organizations see this too, so it is probably not your image or credential. {_LATER}"
 
 
 @dataclass(frozen=True)
@@ -78,11 +78,11 @@ class OutageNotice:
         )
         since = f"since {outage.began_at:%H:%M} UTC"
         if not outage.is_everywhere:
-            return f"{self.name} is failing {since}. {counts}"
+            return f"{self.name} has been failing {since}. {counts}"
         what = "name server" if outage.code == "resolver_failed" else "network, proxy, firewall or name server"
         return (
-            f"Pulls from {outage.registries} registries are failing {since}, and almost none succeed. That is probably "
-            f"the portal's own {what}. {counts}"
+            f"Pulls from {outage.registries} registries have been failing {since}, and almost none succeed. That is "
+            f"probably the portal's own {what}. {counts}"
         )
 
 

@@ -57,7 +57,7 @@ def test_steps_with_those_that_wait() -> None:
         StepLine("authenticate", "Sign in", "waiting"),
         StepLine("manifest", "Read the manifest", "waiting"),
         StepLine("platform", "Choose the platform", "waiting"),
-        StepLine("size", "Judge the size", "waiting"),
+        StepLine("size", "Check the size", "waiting"),
     ]
 
 

@@ -46,7 +46,7 @@ def test_for_whom_it_fails(db: None, organizations: int, title: str) -> None:
 def test_why_it_fails_and_that_it_is_not_the_members_fault(db: None) -> None:
     outage(code="rate_limited")
     (notice,) = outages_at(["ghcr.io"])
-    assert notice.text.startswith("It asks us to slow down. Others meet this with images and credentials of their own.")
+    assert notice.text.startswith("It asks us to slow down. Other organizations see this too, so it is probably")
 
 
 def test_one_that_is_over_is_shown_for_a_while(db: None) -> None:
@@ -112,11 +112,11 @@ def test_operators_read_numbers_and_where_to_look(db: None, code: str, what: str
 
     since = f"since {single.began_at:%H:%M} UTC"
     assert everywhere.for_operators == (
-        f"Pulls from 4 registries are failing {since}, and almost none succeed. That is probably the portal's own "
-        f"{what}. Up to 31 failed attempts in ten minutes, usually none, mostly {code}, at 3 organizations."
+        f"Pulls from 4 registries have been failing {since}, and almost none succeed. That is probably the portal's "
+        f"own {what}. Up to 31 failed attempts in ten minutes, usually none, mostly {code}, at 3 organizations."
     )
     assert github.for_operators == (
-        f"GitHub's registry is failing {since}. Up to 14 failed attempts in ten minutes, usually 1, mostly "
+        f"GitHub's registry has been failing {since}. Up to 14 failed attempts in ten minutes, usually 1, mostly "
         "registry_unreachable, at 4 organizations."
     )
     assert (everywhere.filters, github.filters) == ("age=hour", "kind=ghcr&age=hour")
@@ -124,9 +124,9 @@ def test_operators_read_numbers_and_where_to_look(db: None, code: str, what: str
 
 def test_operators_read_the_host_of_a_registry_that_is_no_service(acme: Any, project: Any) -> None:
     outage(OWN)
-    assert current_outages(names_hosts=True)[0].for_operators.startswith("A registry is failing")
+    assert current_outages(names_hosts=True)[0].for_operators.startswith("A registry has been failing")
     make_group(project, f"{OWN}/team/app:1")
-    assert current_outages(names_hosts=True)[0].for_operators.startswith(f"The registry {OWN} is failing")
+    assert current_outages(names_hosts=True)[0].for_operators.startswith(f"The registry {OWN} has been failing")
     assert OWN not in current_outages(names_hosts=False)[0].for_operators, "support sees what members share"
 
 

@@ -64,7 +64,7 @@ def test_an_outage_is_said_at_once(acme: Any, sam: Any, as_user: Any) -> None:
     now = timezone.now()
     make_outage(QUAY, began_at=now, last_failed_at=now)
     text = as_user(sam).get(f"{QUEUE}pulse/").content.decode()
-    assert f"Quay.io is failing since {now:%H:%M} UTC. Up to 14 failed attempts in ten minutes" in text
+    assert f"Quay.io has been failing since {now:%H:%M} UTC. Up to 14 failed attempts in ten minutes" in text
     assert 'href="/admin/desk/?kind=quay&amp;age=hour"' in text
 
 
