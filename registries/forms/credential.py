@@ -175,6 +175,9 @@ class CredentialForm(GuardedForm):
 
     def clean(self) -> dict[str, object]:
         """Validate the values as the kind of registry requires."""
+        if "paste" in self.errors:
+            self._forget_missing()
+            return self.cleaned_data
         if any(declared.name in self.errors or declared.name in self.withheld for declared in self.provider.fields):
             return self.cleaned_data
         if CHOSEN in self.fields:
@@ -192,6 +195,12 @@ class CredentialForm(GuardedForm):
                 self.has_suspicious_input = True
                 self.add_error(notice.field, notice.text)
         return self.cleaned_data
+
+    def _forget_missing(self) -> None:
+        """Leave one error where a paste can't be used: the fields that it would have filled are no mistakes."""
+        for name in ("host", *self._required_names()):
+            if name in self.fields and not self._sent(name) and name not in self.withheld:
+                self.errors.pop(name, None)
 
     def new_credential(self) -> NewCredential:
         """Return the values for an action to seal and store. The form must be valid."""
@@ -213,9 +222,9 @@ class CredentialForm(GuardedForm):
 def _value_fields(provider: Provider) -> dict[str, forms.Field]:
     """Return the fields that the kind of registry declares, in order, and those that every such form has."""
     fields: dict[str, forms.Field] = {declared.name: RegistryValueField(declared) for declared in provider.fields}
+    fields[KEEP] = keep_field()
     if not provider.host:
         fields["ca"] = AuthorityField()
-    fields[KEEP] = keep_field()
     return fields
 
 

@@ -240,7 +240,7 @@ def test_beside_an_image_only_the_secret_is_asked_for() -> None:
         provider=SELF_HOSTED, host="registry.example.com:5000", prefix="new",
     )  # fmt: skip
 
-    assert list(form.fields) == ["paste", "username", "password", "ca", "keep"]
+    assert list(form.fields) == ["paste", "username", "password", "keep", "ca"]
     assert form.is_valid(), form.errors
     new = form.new_credential()
     assert (new.provider, new.host, new.hold) == ("self_hosted", "registry.example.com:5000", "pull")
@@ -298,3 +298,13 @@ def test_what_looks_like_a_slip_is_not_asked_about_where_it_is_tried_anyway(prov
 
     assert form.is_valid(), form.errors
     assert not form.has_suspicious_input
+
+
+@pytest.mark.parametrize("paste", ["not a login", '{"auths": {"ghcr.io": {}}, "credsStore": "desktop"}'])
+def test_a_paste_that_can_not_be_used_is_the_only_error(paste: str) -> None:
+    """The fields that it would have filled are no mistakes; one that was filled wrongly is."""
+    form = CredentialForm({"paste": paste, "hold": "pull"}, provider=SELF_HOSTED)
+    assert list(form.errors) == ["paste"]
+    values = {"paste": paste, "hold": "pull", "host": "https://", "username": "deploy"}
+    wrong = CredentialForm(values, provider=SELF_HOSTED)
+    assert set(wrong.errors) == {"paste", "host"}
