@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from groups.models import ContainerGroup
+from groups.models import ContainerGroup, Failure
 from groups.queries.sign_in_offers import SignInOffer, met_offer
-from registries.failures import ABOUT_CREDENTIALS, FAILURES
+from registries.failures import ABOUT_CREDENTIALS, FAILURES, TlsInvalid
 from registries.foundation.ids import CredentialId, OrganizationId
 from registries.models import Credential, CredentialQuerySet
 
@@ -16,11 +16,13 @@ _ABOUT_CREDENTIALS = {failure.code for failure in ABOUT_CREDENTIALS}
 @dataclass(frozen=True)
 class Suggestion:
     """A live credential by its id. Without one, `needs_new` says whether a new one is to be entered; otherwise the
-    image is pulled without a credential. With `sign_in_offer` the credential is refused again unless a member answers
-    that question with yes."""
+    image is pulled without a credential. With `needs_authority` the credential helps once it is entered with a
+    certificate authority, or once the registry has another certificate. With `sign_in_offer` it is refused again unless
+    a member answers that question with yes."""
 
     credential_id: CredentialId | None = None
     needs_new: bool = False
+    needs_authority: bool = False
     sign_in_offer: SignInOffer | None = None
 
 
@@ -50,6 +52,14 @@ def suggest_credential(group: ContainerGroup, live: CredentialQuerySet) -> Sugge
     if best is not None:
         organization_id = OrganizationId(group.organization_id)
         offer = met_offer(last.params, organization_id=organization_id, registry=image.registry) if last else None
-        return Suggestion(best[0], sign_in_offer=offer if offer and offer.host != best[1] else None)
+        return Suggestion(
+            best[0],
+            needs_authority=last is not None and _is_about_authority(last),
+            sign_in_offer=offer if offer and offer.host != best[1] else None,
+        )
     is_about_credentials = last is not None and last.code in _ABOUT_CREDENTIALS
     return Suggestion(needs_new=is_about_credentials or bool(image.provider))
+
+
+def _is_about_authority(failure: Failure) -> bool:
+    return failure.code == TlsInvalid.code and failure.params.get("case") == "unknown_authority"

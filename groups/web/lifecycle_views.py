@@ -134,6 +134,8 @@ def _retry_forms(
 
 def _choice_of(suggestion: Suggestion) -> str:
     """The suggestion as a choice of RetryForm."""
+    if suggestion.needs_authority:
+        return NEW
     if suggestion.credential_id is not None:
         return str(suggestion.credential_id)
     return NEW if suggestion.needs_new else NONE

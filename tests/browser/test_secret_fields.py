@@ -36,7 +36,7 @@ def test_a_token_in_the_wrong_field(
     picture(page, f"secret-swap-{width}")
     assert violations(page) == []
 
-    page.get_by_role("button", name="Encrypt and keep").click()
+    page.get_by_role("button", name="Encrypt and save").click()
     expect(page.get_by_text("This looks like a GitHub token")).to_be_visible()
     expect(user).to_have_value("")
     assert TOKEN not in page.content()
@@ -49,7 +49,7 @@ def test_a_token_in_the_wrong_field(
     swap.click()
     expect(user).to_have_value("octocat")
     expect(token).to_have_value(TOKEN)
-    page.get_by_role("button", name="Encrypt and keep").click()
+    page.get_by_role("button", name="Encrypt and save").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("octocat at ghcr.io")
     assert Credential.objects.get().fields == {"username": "octocat"}
 

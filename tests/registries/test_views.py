@@ -56,7 +56,7 @@ class TestAdd:
         assert answer.status_code == 200
         for declared in provider.fields:
             assert f'name="{declared.name}"' in answer.text
-        words = "sed for this pull, then destroyed" if provider.fields else "no credential is needed"
+        words = "How long it is kept" if provider.fields else "no credential is needed"
         assert words in answer.text
 
     @pytest.mark.parametrize(

@@ -41,6 +41,9 @@
     field.focus();
   };
 
+  // A form with errors begins at the first of them.
+  document.querySelector("main [aria-invalid='true']")?.focus();
+
   const show = (button) => {
     const field = document.getElementById(button.dataset.show);
     const isShown = field.type === "text";

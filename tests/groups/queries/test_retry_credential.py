@@ -55,6 +55,15 @@ def test_one_that_may_not_read_the_repository_yet_is_suggested(group: ContainerG
     assert suggested(group) == Suggestion(used.pk)
 
 
+@pytest.mark.parametrize(("case", "needs"), [("unknown_authority", True), ("expired", False), ("other_name", False)])
+def test_an_unknown_authority_is_entered_with_the_credential(
+    group: ContainerGroup, used: Credential, case: str, needs: bool
+) -> None:
+    """Or the registry gets another certificate, and the credential helps as it is."""
+    fail(group, "tls_invalid", case=case)
+    assert suggested(group) == Suggestion(used.pk, needs_authority=needs)
+
+
 def test_only_a_live_credential_of_a_failed_pull_is_kept(group: ContainerGroup, used: Credential) -> None:
     assert kept_credential(group) is None, "its pull has not failed"
     ContainerGroup.objects.update(status="failed")

@@ -220,6 +220,21 @@ def test_what_is_not_about_the_credential_is_tried_again_with_one_click(
     assert credential.is_live
 
 
+def test_an_unknown_authority_asks_for_its_certificate(member: Client, group: ContainerGroup, failure: Failure) -> None:
+    """The remedy names a field: it is open, and the user name is not entered again."""
+    credential = make_credential(group.organization, HOST)
+    Failure.objects.update(code="tls_invalid", params={"host": HOST, "case": "unknown_authority"})
+    type(group.image).objects.filter(pk=group.image_id).update(
+        credential=credential, keeps_credential=True, status="failed"
+    )
+
+    page = member.get(at(group, "failure", failure.pk))
+
+    assert page.context["form"]["use"].value() == "new"
+    assert "Or enter the credential with the authority's certificate" in text_of(page)
+    assert re.search(r'<details class="paste if-new" open>\s*<summary>Its certificate', page.content.decode())
+
+
 @pytest.mark.parametrize("where", ["detail", "failure"])
 def test_a_refused_credential_is_not_offered_again(
     member: Client, group: ContainerGroup, failure: Failure, where: str
