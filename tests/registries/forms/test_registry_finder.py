@@ -23,6 +23,11 @@ from registries.forms.registry_finder import find_registry
         ("ubuntu", "docker_hub", "docker.io"),
         ("gcr.io/distroless/static-debian12", "distroless", "gcr.io"),
         ("gcr.io/acme-prod/app", "google", "gcr.io"),
+        ("https://gitlab.com/acme/app/container_registry/123", "gitlab", "registry.gitlab.com"),
+        ("https://github.com/acme/app", "ghcr", "ghcr.io"),
+        ("https://eu-west-1.console.aws.amazon.com/ecr/home?region=eu-west-1", "ecr", ""),
+        ("https://harbor.example.com/harbor/projects/4/repositories", "harbor", "harbor.example.com"),
+        ("https://registry.example.com:5000/v2/_catalog", "self_hosted", "registry.example.com:5000"),
     ],
 )
 def test_texts(text: str, kind: str, host: str) -> None:
