@@ -36,12 +36,16 @@ def new(request: ProjectRequest, org: str, project: str) -> HttpResponse:
     """Create a group and start the pull of its image, with a saved credential, a typed one, or none.
 
     `first` is what was pasted on a page without groups: it only fills the field of the image, and is sent by POST
-    because a command may contain more than the image.
+    because a command may contain more than the image. `fields` asks for the page with the fields of the image's
+    registry, which a browser without JavaScript can't load by itself.
     """
     given = {name: request.GET[name][:MAX_TEXT_LENGTH] for name in _GIVEN if name in request.GET}
     given |= {"image": request.POST["first"][:MAX_TEXT_LENGTH]} if "first" in request.POST else {}
+    if "fields" in request.POST:
+        shown = [name for name in GroupForm.base_fields if name not in GroupForm.secret_fields]
+        given |= {name: request.POST[name][:MAX_TEXT_LENGTH] for name in shown if name in request.POST}
     given |= {"image": text_of_image(given["image"])} if "image" in given else {}
-    is_sent = request.method == "POST" and "first" not in request.POST
+    is_sent = request.method == "POST" and not {"first", "fields"} & request.POST.keys()
     form = GroupForm(
         request.POST if is_sent else None,
         initial=_settings_of_source(request)

@@ -408,3 +408,19 @@ def test_without_groups_an_image_is_asked_for_by_post(member: Client, project: A
     assert form is not None
     assert 'method="post"' in form[0]
     assert NEW in form[0]
+
+
+def test_without_javascript_the_fields_of_the_registry_are_asked_for(member: Client, project: Any) -> None:
+    """Nothing is created yet, and what was entered stays; only the environment may hold secrets."""
+    sent = GOOD | {"credential": "", "fields": "show", "environment": "KEY=canary-password", "autostart": "on"}
+
+    page = member.post(NEW, sent)
+
+    assert page.status_code == 200
+    assert page.context["chosen"] == "new"
+    assert 'name="new-password"' in page.text
+    for name in ("image", "name", "replicas"):
+        assert page.context["form"][name].value() == GOOD[name]
+    assert page.context["form"]["autostart"].value() == "on"
+    assert "canary-password" not in page.text
+    assert not ContainerGroup.objects.exists()
