@@ -6,9 +6,11 @@ Both views return a fragment to htmx and a whole page otherwise. `groups.ingest.
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from django.core.exceptions import NON_FIELD_ERRORS
 from django.forms import Form
-from django.http import HttpResponse, QueryDict
+from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
@@ -21,7 +23,7 @@ from groups.queries.check_report import check_report
 from groups.rules.group_settings import MAX_CPU, MAX_GPU_CLASS_LENGTH, MAX_GROUP_NAME_LENGTH, MAX_MEMORY_MB
 from groups.rules.platforms import Replica
 from groups.web.image_field import ImageForm, reading_context, typed_credential_form
-from groups.web.sign_in_confirmation import with_confirmation
+from groups.web.sign_in_confirmation import FIELD, with_confirmation
 from registries.forms.paste import text_of_image
 from registries.foundation.ids import CheckId
 from registries.foundation.refusal import Refusal
@@ -36,6 +38,8 @@ from registries.oci.reference import names_host
 def check(request: ProjectRequest, org: str, project: str) -> HttpResponse:
     """Check the form's image with its credential. A `repository` is completed by the credential's `host`. A typed
     credential is sealed first; the form then has it selected, so that nobody has to type it again."""
+    if request.POST.get("confirms") and not request.POST.getlist(FIELD):
+        return _unconfirmed(request, request.POST["confirms"])
     form = ImageForm(_image_and_credential(request.POST), organization_id=request.organization.pk)
     # The check finds out whether input that looks wrong is wrong.
     typed_form = typed_credential_form(request, form, asks_to_confirm=False)
@@ -80,6 +84,19 @@ def checked(request: ProjectRequest, org: str, project: str, check: CheckId) -> 
         # Other parts of the page that show the credential listen for this.
         response = HttpResponseStopPolling(response.content, headers={"HX-Trigger": "check-over"})
     return response
+
+
+def _unconfirmed(request: ProjectRequest, check: str) -> HttpResponse:
+    """Show the check that asked for a tick again, since another one without it would only ask the same."""
+    try:
+        pk = UUID(check)
+    except ValueError:
+        raise Http404 from None
+    row = get_object_or_404(ImageCheck, organization=request.organization.pk, pk=pk)
+    context = {"report": check_report(row), "unconfirmed": True}
+    if request.htmx:
+        return render(request, "groups/check.html", context)
+    return render(request, "groups/check_page.html", context, status=422)
 
 
 def _texts(form: Form) -> list[str]:

@@ -66,6 +66,14 @@ def test_check_names_the_host_and_the_member_confirms_it_once(
     assert credential.is_live
     assert pair.sign_in.seen == []
 
+    asked = str(ImageCheck.objects.get().pk)
+    again = member.post(CHECK, {"confirms": asked}, headers=HTMX)
+    assert "Tick the box to confirm" in text_of(again)
+    assert boxes(again) == [box]
+    assert member.post(CHECK, {"confirms": asked}).status_code == 422
+    assert member.post(CHECK, {"confirms": "none"}).status_code == 404
+    assert ImageCheck.objects.count() == 1, "without the tick it would only ask the same"
+
     page = checked(member, pair, credential=str(credential.pk), sign_in_host=box)
     assert "This image can be pulled" in text_of(page)
     assert boxes(page) == []
