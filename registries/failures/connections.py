@@ -154,8 +154,8 @@ class TlsInvalid(PullFailed):
         "other_name": Words(
             "The certificate of {part} is for another name",
             "{Who} showed a certificate that doesn't name {place}. Nothing was sent to it.",
-            "Have a certificate issued that names {place}. If it is the registry's own and right for another name, use "
-            "that name in the image.",
+            "For {place}, have a certificate issued that names it. If it is the registry's own and right for another "
+            "name, use that name in the image.",
         ),
         "unknown_authority": Words(
             "The certificate of {part} is from an unknown authority",

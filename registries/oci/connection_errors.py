@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import ssl
 from collections.abc import Iterator
 
@@ -30,6 +31,9 @@ _TLS_REASONS = {
 """What servers mean by their alerts: Cloudflare and Caddy end the handshake so where they have no certificate, others
 where they want one."""
 
+_NOT_HTTP = (http.client.BadStatusLine, http.client.LineTooLong, http.client.UnknownProtocol)
+"""Not that the connection was closed without an answer, which http.client takes for an invalid one as well."""
+
 # X509_V_ERR_… of OpenSSL. A certificate that is not valid yet is a matter of time as well.
 _EXPIRED = dict.fromkeys((9, 10), "expired")
 _OTHER_NAME = dict.fromkeys((62, 64), "other_name")
@@ -57,6 +61,10 @@ def transport_failure(error: BaseException, host: str, service: str = Service.RE
             code = str(getattr(cause, "reason", None) or "")
             reason = NOT_TLS if code in _ANSWERS_WITHOUT_TLS else _TLS_REASONS.get(code, _TLS_FAILED)
             return RegistryUnreachable(**where, reason=reason, raw=f"tls {code}".strip())
+    for cause in causes:
+        if isinstance(cause, _NOT_HTTP) and not isinstance(cause, ConnectionError):
+            reason = "it answered with something else than HTTP, or with headers that are too large"
+            return RegistryUnreachable(**where, case="answer", reason=reason, raw=type(cause).__name__)
     return RegistryUnreachable(**where, reason=BROKE_OFF, raw=type(causes[-1]).__name__)
 
 
@@ -66,7 +74,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
     seen: set[int] = set()
     while pending:
         current = pending.pop()
-        if id(current) in seen:
+        if id(current) in seen or isinstance(current, PullFailed):  # of an earlier request, which this one replaces
             continue
         seen.add(id(current))
         yield current

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import http.client
 import ssl
 
 import pytest
 
-from registries.failures import PullFailed, Service
+from registries.failures import PullFailed, RegistryUnreachable, Service, registry_itself
 from registries.oci.connection_errors import transport_failure
 
 
@@ -114,3 +115,26 @@ def test_why_a_handshake_ends(alert: str, said: str) -> None:
     failure = transport_failure(error, "r.example")
     assert said in str(failure.params["reason"])
     assert failure.raw == f"tls {alert}"
+
+
+@pytest.mark.parametrize(
+    ("error", "raw", "case"),
+    [
+        (http.client.BadStatusLine("SSH-2.0-OpenSSH_9"), "BadStatusLine", "answer"),
+        (http.client.LineTooLong("header line"), "LineTooLong", "answer"),
+        (http.client.RemoteDisconnected(""), "RemoteDisconnected", None),
+        (http.client.IncompleteRead(b""), "IncompleteRead", None),
+    ],
+)
+def test_what_is_not_http_did_not_break_off(error: Exception, raw: str, case: str | None) -> None:
+    """The port of SSH, or a proxy with very long headers."""
+    failure = transport_failure(error, "r.example")
+    assert (failure.raw, failure.params.get("case"), failure.retryable) == (raw, case, True)
+    assert len(str(failure.params["reason"])) < 80, "it is shown whole"
+
+
+def test_an_earlier_request_is_not_the_cause() -> None:
+    """The unencrypted one that follows the one over TLS."""
+    later = OSError()
+    later.__context__ = RegistryUnreachable(reason="it does not speak TLS there", **registry_itself("r.example"))
+    assert transport_failure(later, "r.example").raw == "OSError"
