@@ -8,6 +8,7 @@ import io
 import lzma
 import os
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import zstandard
@@ -132,7 +133,7 @@ def test_what_no_node_unpacks_is_refused_once_it_is_verified(
     assert failed.value.params["reason"] == f"layer {source.digest[:19]} {reason}"
 
 
-@pytest.mark.parametrize("compress", [bz2.compress, lzma.compress], ids=["bzip2", "xz"])
+@pytest.mark.parametrize("compress", [bz2.compress, partial(lzma.compress, preset=0)], ids=["bzip2", "xz"])
 def test_what_containerd_does_not_unpack_is_kept_as_zstd(compress: Callable[[bytes], bytes]) -> None:
     """google/go-containerregistry#1480. The content is what the config says, and the same on every node."""
     content = bytes(MIB + 1)
