@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from registries.failures import AccessDenied, AuthenticationFailed, RegistryUnreachable
+from registries.failures import AccessDenied, AuthenticationFailed, RegistryRefuses, RegistryUnreachable
 from registries.oci.errors import Stage
 from registries.providers.base import Provider
 from registries.providers.checks import Field, Unusable, no_colon
@@ -42,7 +42,8 @@ GHCR = Provider(
     ),
     checks=(no_colon, _classic_token),
     rules=(
-        Rule(AccessDenied, words=("permission_denied", "saml", "single sign-on")),
+        Rule(RegistryRefuses, statuses=(403,), words=("billing issue", "billing problem"), case="payment"),
+        Rule(AccessDenied, words=("permission_denied", "saml", "single sign-on", "ip allow list")),
         # A page or nothing is from what stands before it, which has not looked at the credentials.
         Rule(
             RegistryUnreachable,
@@ -59,7 +60,8 @@ GHCR = Provider(
         "authentication_failed": "The token is wrong, expired or revoked, or lacks the scope read:packages: GitHub "
         "answers the same to all of these. Make a new classic token with read:packages.",
         "access_denied": "Under the package's settings, Manage access, give the account (or its team) the role Read. "
-        "If the organization uses SAML single sign-on, authorise the token for it: Tokens (classic), Configure SSO.",
+        "If the organization uses SAML single sign-on, authorise the token for it: Tokens (classic), Configure SSO. "
+        "If it has an IP allow list, the portal's address must be on it.",
         "image_not_found": "See the package's page under Packages of the user or organization on github.com. The name "
         "is ghcr.io/owner/image, in lower case.",
         "rate_limited": "Wait a few minutes. With a token GitHub allows more than without.",
