@@ -42,7 +42,9 @@ def enforce(manifest: Manifest, max_bytes: int) -> None:
     """Raise ImageTooLarge or UnsupportedManifest where the image may not be pulled."""
     if len(manifest.layers) > MAX_LAYERS:
         raise UnsupportedManifest(
-            reason=f"it has {len(manifest.layers)} layers, of which nodes can stack {MAX_LAYERS}", raw="layers"
+            case="too_many_layers",
+            reason=f"it has {len(manifest.layers)} layers, of which nodes can stack {MAX_LAYERS}",
+            raw="layers",
         )
     enforce_bytes(manifest.declared_bytes, max_bytes)
 

@@ -54,6 +54,40 @@ class UnsupportedManifest(PullFailed):
     title = "This is not an image that can be run"
     text = "The manifest can't be used: {reason}."
     remedy = "Push the image again with a current docker, podman or buildx, and try again."
+    cases: ClassVar[dict[str, Words]] = {
+        "artifact": Words(
+            "This is not a container image",
+            text,
+            "Check the name and the tag: signatures, attestations, SBOMs, Helm charts and other artifacts often lie "
+            "beside the image, under tags of their own.",
+        ),
+        "empty": Words(
+            title,
+            text,
+            "Add files to the image, such as with COPY, push it again, and try again: it has nothing to run.",
+        ),
+        "encrypted": Words(
+            title, text, "Push the image without encryption, and try again: the portal encrypts each layer itself."
+        ),
+        "outside": Words(
+            title,
+            text,
+            "Push the image again with all of its layers, and try again. docker leaves out those of some base images "
+            "unless its setting allow-nondistributable-artifacts names the registry.",
+        ),
+        "too_large": Words(
+            "The image's manifest or config is too large",
+            text,
+            "Build the image with fewer or shorter labels, environment variables, annotations or platforms, push it "
+            "again, and try again.",
+        ),
+        "too_many_layers": Words(
+            "The image has too many layers",
+            text,
+            "Merge layers, such as with several commands in one RUN, with a last stage that copies what is needed, or "
+            "with podman build --squash-all. Push the image again, and try again.",
+        ),
+    }
 
 
 class DigestMismatch(PullFailed):

@@ -25,7 +25,7 @@ def check_request(descriptor: Descriptor, offset: int, digest_so_far: Hash | Non
 def lies_outside(layer: Descriptor) -> UnsupportedManifest:
     """Return the failure of a layer that the registry does not have. Its `urls` are never fetched."""
     reason = f"layer {layer.digest[:19]} lies outside of the registry, which does not have it"
-    return UnsupportedManifest(reason=reason, raw="foreign")
+    return UnsupportedManifest(case="outside", reason=reason, raw="foreign")
 
 
 def open_reader(

@@ -106,7 +106,7 @@ class Search:
     def _fetch(self, entry: Entry) -> Manifest | Index:
         descriptor = entry.descriptor
         if descriptor.size > MAX_MANIFEST_BYTES:
-            raise UnsupportedManifest(reason="it is larger than 4 MiB", raw="size")
+            raise UnsupportedManifest(case="too_large", reason="it is larger than 4 MiB", raw="size")
         document = self._source.fetch_manifest(self._repository, descriptor.digest)
         if len(document.raw) != descriptor.size:
             raise DigestMismatch(what="the manifest", raw="size", **self._where)

@@ -164,7 +164,7 @@ class RegistryClient:
         self.limits = read_limits(response.headers) or self.limits
         raw = response.read(MAX_MANIFEST_BYTES)
         if raw is None:
-            raise UnsupportedManifest(reason="it is larger than 4 MiB", raw="size")
+            raise UnsupportedManifest(case="too_large", reason="it is larger than 4 MiB", raw="size")
         if not is_json_document(raw):
             reason = "it sent something else than a manifest, such as a web page"
             raise RegistryUnreachable(case="answer", reason=reason, raw="200 no manifest", **response.where)
@@ -213,7 +213,7 @@ class RegistryClient:
             return self._config[1]
         size = manifest.config.size
         if size > MAX_CONFIG_BYTES:
-            raise UnsupportedManifest(reason="its config is larger than 4 MiB", raw="config size")
+            raise UnsupportedManifest(case="too_large", reason="its config is larger than 4 MiB", raw="config size")
         body, filled = bytearray(size), 0
         with self.blob(repository, manifest.config, what="the config") as reader:
             while count := reader.readinto(memoryview(body)[filled:]):

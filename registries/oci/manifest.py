@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from registries.failures import DigestMismatch, UnsupportedManifest, Where, registry_itself
+from registries.failures import DigestMismatch, RegistryUnreachable, UnsupportedManifest, Where, registry_itself
 from registries.oci import blob_types, registry_json
 from registries.oci.blob_types import bare
 from registries.oci.platform import Platform
@@ -36,6 +36,8 @@ INDEXES = frozenset({DOCKER_LIST, OCI_INDEX})
 _KINDS = {**dict.fromkeys(MANIFESTS, "layers"), **dict.fromkeys(INDEXES, "manifests")}
 """What each type of document lists."""
 _USUAL = {"layers": OCI_MANIFEST, "manifests": OCI_INDEX}
+_PARTS = frozenset({"schemaVersion", "mediaType", "config", "layers", "manifests", "artifactType", "blobs", "fsLayers"})
+"""Names of which every manifest has one, also of artifacts and of schema 1."""
 GENERIC = frozenset({"", "application/json", "application/octet-stream", "text/plain", "text/html"})
 """What servers say that don't know the type of what they send."""
 
@@ -110,8 +112,9 @@ def read_document(
     """Read the response of a manifest address.
 
     Its own type counts, then the one that it was sent with, then what it lists. Raises `DigestMismatch` if it does not
-    have `expected_digest`, as sent from `where`, and `UnsupportedManifest` for everything that is not an image: schema
-    1, artifacts, contradictions (CVE-2021-41190), other types.
+    have `expected_digest`, as sent from `where`, `RegistryUnreachable` if it is no manifest at all, and
+    `UnsupportedManifest` for everything that is not an image: schema 1, artifacts, contradictions (CVE-2021-41190),
+    other types.
     """
     digest = digest_of(raw)
     if expected_digest is not None and digest != expected_digest:
@@ -119,12 +122,17 @@ def read_document(
     document = read_json(raw, MAX_MANIFEST_BYTES)
     if names_twice(document, "schemaVersion", "mediaType", "config", "layers", "manifests"):
         raise UnsupportedManifest(reason="it names a part of it twice", raw="json")
+    if _PARTS.isdisjoint(document):  # such as the registry's error, with status 200
+        reason = "it sent something else than a manifest, such as an error"
+        raise RegistryUnreachable(case="answer", reason=reason, raw="200 no manifest", **where)
     announced = [bare(part) for part in content_type.split(",")]
     if document.get("schemaVersion") == 1 or any(_SCHEMA_1.match(part) for part in announced):
         raise UnsupportedManifest(reason="it has the old schema 1, which is no longer taken", raw="schema 1")
     if document.get("schemaVersion", 2) != 2:
         raise UnsupportedManifest(reason="it has no schema version that we know", raw="schema")
     listed = [name for name in ("layers", "manifests") if document.get(name) is not None]
+    if not listed and not {"blobs", "artifactType"}.isdisjoint(document):
+        raise _artifact()
     if len(listed) != 1 or (listed == ["manifests"] and document.get("config") is not None):
         raise UnsupportedManifest(reason="it does not say clearly whether it is one image or a list", raw="ambiguous")
     media_type = _media_type(document.get("mediaType") or "", announced, listed[0])
@@ -143,7 +151,8 @@ def read_json(raw: bytes, limit: int) -> dict[str, object]:
     try:
         return registry_json.read_object(raw, limit)
     except JsonInvalid as error:
-        raise UnsupportedManifest(reason=error.reason, raw=error.raw) from None
+        case = "too_large" if error.raw == "size" else ""
+        raise UnsupportedManifest(case=case, reason=error.reason, raw=error.raw) from None
 
 
 def _media_type(own: object, announced: list[str], lists: str) -> str:
@@ -153,19 +162,19 @@ def _media_type(own: object, announced: list[str], lists: str) -> str:
     if any(_KINDS[one] != lists for one in known):
         raise UnsupportedManifest(reason="it contradicts itself about its type", raw="media type")
     if said[0] not in {"", *known} or (not known and not GENERIC.issuperset(said)):
-        raise UnsupportedManifest(reason="it has a type that no image has", raw="media type")
+        raise UnsupportedManifest(case="artifact", reason="it has a type that no image has", raw="media type")
     return known[0] if known else _USUAL[lists]
 
 
 def _manifest(document: dict[str, object], digest: str, media_type: str, raw: bytes) -> Manifest:
     config = _descriptor(document.get("config"), media_type="")
     if not blob_types.is_config(config.media_type):
-        raise UnsupportedManifest(reason="it is some other artifact, not a container image", raw="artifact")
+        raise _artifact()
     listed = document["layers"]
     if not isinstance(listed, list) or not listed:
-        raise UnsupportedManifest(reason="it has no layers", raw="layers")
+        raise UnsupportedManifest(case="empty", reason="it has no layers", raw="layers")
     if len(listed) > MAX_LAYERS:
-        raise UnsupportedManifest(reason=f"it has more than {MAX_LAYERS} layers", raw="layers")
+        raise UnsupportedManifest(case="too_many_layers", reason=f"it has more than {MAX_LAYERS} layers", raw="layers")
     layers = tuple(_layer(item) for item in listed)
     sizes: dict[str, int] = {}
     for blob in (config, *layers):
@@ -174,12 +183,18 @@ def _manifest(document: dict[str, object], digest: str, media_type: str, raw: by
     return Manifest(digest, media_type, config, layers, raw)
 
 
+def _artifact() -> UnsupportedManifest:
+    return UnsupportedManifest(
+        case="artifact", reason="it is some other artifact, not a container image", raw="artifact"
+    )
+
+
 def _layer(item: object) -> Descriptor:
     layer = _descriptor(item)
     if blob_types.is_encrypted(layer.media_type):
-        raise UnsupportedManifest(reason="its layers are encrypted already", raw="encrypted")
+        raise UnsupportedManifest(case="encrypted", reason="its layers are encrypted already", raw="encrypted")
     if not blob_types.is_layer(layer.media_type):
-        raise UnsupportedManifest(reason="it has layers of a type that no image has", raw="layer type")
+        raise UnsupportedManifest(case="artifact", reason="it has layers of a type that no image has", raw="layer type")
     return layer
 
 
@@ -187,7 +202,7 @@ def _entries(listed: object) -> tuple[Entry, ...]:
     if not isinstance(listed, list):
         raise UnsupportedManifest(reason="its list of platforms can't be read", raw="manifests")
     if len(listed) > MAX_ENTRIES:
-        raise UnsupportedManifest(reason=f"it lists more than {MAX_ENTRIES} images", raw="manifests")
+        raise UnsupportedManifest(case="too_large", reason=f"it lists more than {MAX_ENTRIES} images", raw="manifests")
     return tuple(_entry(item) for item in listed if isinstance(item, dict))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from registries.failures import DigestMismatch, UnsupportedManifest
+from registries.failures import DigestMismatch, RegistryUnreachable, UnsupportedManifest
 from registries.oci.choice import choose
 from registries.oci.manifest import ACCEPT, OCI_INDEX, OCI_MANIFEST, Index, Manifest, read_document
 from registries.oci.platform import Platform, missing
@@ -442,3 +442,38 @@ def test_entries_without_a_platform_are_not_chosen(platform: object) -> None:
     assert isinstance(listed, Index)
     assert choose(listed.entries, AMD64) is None
     assert missing(AMD64, [one.platform for one in listed.entries]).params["offered"] == "no platform that it names"
+
+
+@pytest.mark.parametrize(
+    ("raw", "case", "remedy"),
+    [
+        (
+            changed(lambda d: d["config"].update(mediaType="application/vnd.cncf.helm.config.v1+json")),
+            "artifact",
+            "Helm",
+        ),
+        (changed(set_in_layer(mediaType="application/vnd.in-toto+json")), "artifact", "attestations"),
+        (b'{"mediaType":"application/vnd.oci.artifact.manifest.v1+json","blobs":[]}', "artifact", "SBOMs"),
+        (changed(set_in_layer(mediaType=OCI["layer"] + "+encrypted")), "encrypted", "without encryption"),
+        (changed(lambda d: d.update(layers=[])), "empty", "COPY"),
+        (changed(lambda d: d.update(layers=d["layers"] * 501)), "too_many_layers", "Merge layers"),
+        (changed(lambda d: d.update(annotations={"a": "x" * 4 * 1024 * 1024})), "too_large", "fewer or shorter labels"),
+        (changed(set_in_layer(size=-1)), "", "current docker"),
+    ],
+    ids=["chart", "attestation", "artifact", "encrypted", "empty", "layers", "size", "other"],
+)
+def test_what_to_do_follows_from_what_it_is(raw: bytes, case: str, remedy: str) -> None:
+    """Pushing a chart or an encrypted image again with a current docker changes nothing."""
+    with pytest.raises(UnsupportedManifest) as refusal:
+        read_image(raw)
+    assert refusal.value.params.get("case", "") == case
+    assert remedy in refusal.value.words.remedy
+    assert str(refusal.value.params["reason"]) in refusal.value.words.text
+
+
+@pytest.mark.parametrize("raw", [b"{}", b'{"errors":[{"code":"UNKNOWN"}]}', b'{"message":"upstream timed out"}'])
+def test_an_error_with_status_200_is_no_image_of_the_members(raw: bytes) -> None:
+    """docker/cli#5304 for JSON: what a proxy says in place of a manifest passes, and is tried again."""
+    with pytest.raises(RegistryUnreachable) as refusal:
+        read_document(raw, OCI_MANIFEST)
+    assert (refusal.value.retryable, refusal.value.params["case"]) == (True, "answer")
