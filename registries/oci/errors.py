@@ -92,7 +92,7 @@ def response_failure(
     response = RegistryResponse(
         stage, status, error_code(body), error_message(body), login, host, repository, version, service, met or host
     )
-    response = replace(response, is_page=True) if _is_page(body) else response
+    response = replace(response, is_page=True) if is_page(body) else response
     failure = _classify(response, retry_after(headers))
     failure.response = response
     return failure
@@ -184,7 +184,8 @@ def _other_failure(response: RegistryResponse, reason: str, raw: str, where: Whe
     return Unexpected(raw=f"{response.stage} {raw}")
 
 
-def _is_page(body: bytes) -> bool:
+def is_page(body: bytes) -> bool:
+    """Whether a body is a web page, or XML."""
     return body[:MAX_BLANKS].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
 
 

@@ -21,7 +21,7 @@ from registries.oci import location
 from registries.oci.address_guard import AddressGuard
 from registries.oci.auth import Handshake
 from registries.oci.connection_errors import BROKE_OFF, NOT_TLS
-from registries.oci.errors import SHORT_BODY, Stage, response_failure
+from registries.oci.errors import SHORT_BODY, Stage, is_page, response_failure
 from registries.oci.location import Location
 from registries.oci.redirects import follow_within, note_redirect, redirect_target
 from registries.oci.responses import Response
@@ -30,7 +30,7 @@ from registries.oci.transport import Session
 
 HINTS = frozenset({403, 404, 405})
 """Refusals of the ping that are no verdict: some proxies pass on only the paths of repositories, and others let nobody
-read `/v2/` itself. Clients such as containerd don't ping at all."""
+read `/v2/` itself. Clients such as containerd don't ping at all. A web page with 200 is none either."""
 
 
 class Ping:
@@ -74,9 +74,10 @@ class Ping:
             response = follow_within(there, lambda here: self._session.get(here.url), Location.keeps_authorization)
         body = response.read(SHORT_BODY)
         is_asking = response.status == 401
-        if not is_asking and response.status != 200:
+        is_website = response.status == 200 and is_page(body or b"")
+        if not is_asking and (response.status != 200 or is_website):
             refusal = response_failure(Stage.PING, response.status, response.headers, body or b"", **response.where)
-            if response.status not in HINTS:
+            if response.status not in HINTS and not is_website:
                 raise note_redirect(refusal, response)
             self.doubt = refusal
         self._handshake.learn_ping(place, response.headers.get("WWW-Authenticate", "") if is_asking else None)

@@ -40,7 +40,7 @@ def test_what_answers_as_a_registry(status: int, code: str, registry: FakeRegist
         connect(registry).connect()
 
 
-@pytest.mark.parametrize("status", [403, 404, 405])
+@pytest.mark.parametrize("status", [200, 403, 404, 405])
 @pytest.mark.parametrize("auth", ["none", "basic", "bearer"])
 def test_a_ping_that_is_closed_to_everybody_is_no_verdict(status: int, auth: str, connect: Connect) -> None:
     """containers/image#1640 and siblings: proxies pass on only the paths of repositories, or let nobody read "/v2/".
@@ -56,6 +56,19 @@ def test_a_ping_that_is_closed_to_everybody_is_no_verdict(status: int, auth: str
 def test_a_host_that_is_no_registry_is_still_called_that(status: int, registry: FakeRegistry, connect: Connect) -> None:
     registry.fault("/v2/", status=status, body=b"<html>not here</html>")
     client = connect(registry)
+    client.connect()
+    with pytest.raises(RegistryUnreachable) as refusal:
+        client.fetch_manifest("team/app", "1.0")
+    assert "does not answer as a container registry" in refusal.value.words.text
+
+
+def test_a_website_that_shows_a_page_for_every_address_is_no_registry(
+    elsewhere: FakeRegistry, connect: Connect
+) -> None:
+    """A product's own pages, where the host of its registry was meant: with 200 for "/v2/", and 404 for the rest."""
+    elsewhere.fault("/v2/", status=404, body=b"<html>not here</html>")
+    elsewhere.fault("/v2/", status=200, body=b"<!DOCTYPE html><html>Sign in</html>", times=1)
+    client = connect(elsewhere)
     client.connect()
     with pytest.raises(RegistryUnreachable) as refusal:
         client.fetch_manifest("team/app", "1.0")
