@@ -9,7 +9,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.core.exceptions import NON_FIELD_ERRORS
-from django.forms import Form
+from django.forms import BoundField, Form
 from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
@@ -24,6 +24,8 @@ from groups.rules.group_settings import MAX_CPU, MAX_GPU_CLASS_LENGTH, MAX_GROUP
 from groups.rules.platforms import Replica
 from groups.web.image_field import ImageForm, reading_context, typed_credential_form
 from groups.web.sign_in_confirmation import FIELD, with_confirmation
+from registries.forms.credential import CredentialForm
+from registries.forms.credential_data import CHOSEN
 from registries.forms.paste import text_of_image
 from registries.foundation.ids import CheckId
 from registries.foundation.refusal import Refusal
@@ -44,7 +46,8 @@ def check(request: ProjectRequest, org: str, project: str) -> HttpResponse:
     # The check finds out whether input that looks wrong is wrong.
     typed_form = typed_credential_form(request, form, asks_to_confirm=False)
     if not all([form.is_valid(), typed_form is None or typed_form.is_valid()]):
-        return _refused(request, " ".join([*_texts(form), *(_texts(typed_form) if typed_form else [])]))
+        texts = [*_texts(form), *(_texts(typed_form) if typed_form else [])]
+        return _refused(request, " ".join(texts), choice=_choice_of_login(typed_form))
     against = _against(request)
     try:
         row = start_check(
@@ -104,8 +107,17 @@ def _texts(form: Form) -> list[str]:
     return [
         str(text) if name in ("image", "credential", NON_FIELD_ERRORS) else f"{form.fields[name].label}: {text}"
         for name, errors in form.errors.items()
+        if name != CHOSEN
         for text in errors
     ]
+
+
+def _choice_of_login(typed_form: CredentialForm | None) -> BoundField | None:
+    """The field that asks which login of a paste is meant. The paste is still on the page, unlike after other forms."""
+    if typed_form is None or CHOSEN not in typed_form.fields:
+        return None
+    typed_form.fields[CHOSEN].help_text = "Then check again. What you pasted is still in the form."
+    return typed_form[CHOSEN]
 
 
 def _against(request: ProjectRequest) -> ContainerGroup | None:
@@ -140,7 +152,7 @@ def _number(text: str, usual: int, most: int) -> int:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 9 and 0 < int(text) <= most else usual
 
 
-def _refused(request: ProjectRequest, text: str) -> HttpResponse:
+def _refused(request: ProjectRequest, text: str, *, choice: BoundField | None = None) -> HttpResponse:
     if request.htmx:
-        return render(request, "groups/check.html", {"refused": text})
+        return render(request, "groups/check.html", {"refused": text, "choice": choice})
     return render(request, "groups/check_page.html", {"refused": text}, status=422)

@@ -8,9 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from registries.forms.fields import HostField, NameField
+from registries.forms.paste import is_login_text
 from registries.foundation.guarded_forms import KEEP, GuardedForm, keep_field
+from registries.foundation.secret_shapes import Secret
 from registries.models import Credential
 from registries.providers import PROVIDERS
+
+_LOGIN = "a whole login"
 
 
 class CredentialEditForm(GuardedForm):
@@ -35,6 +39,17 @@ class CredentialEditForm(GuardedForm):
                 help_text="The secret was entered for this host and is shown to no other: changing it destroys the "
                 "secret at once, and asks you for it again. A pull that still needs it fails."
             )
+
+    def find_secret(self, name: str, text: str, *, likely: bool) -> Secret | None:
+        if is_login_text(text):
+            return Secret(_LOGIN, 0, len(text), is_certain=True)
+        return super().find_secret(name, text, likely=likely)
+
+    def message_for(self, name: str, secret: Secret) -> str:
+        """Return the error for a field that held a secret. A secret is not changed here."""
+        if secret.kind == _LOGIN:
+            return "This is a whole login, which was not kept. Add it as another credential: see above."
+        return super().message_for(name, secret)
 
     @property
     def new_host(self) -> str:

@@ -32,7 +32,7 @@ def not_chosen_message(paste: FormPaste | None, provider: Provider, host: str, *
     if among := paste.selection.among:
         names = _names(login.scope for login in among)
         found = f"There are logins for {names} in it, and more than one may be meant."
-        return f"{found} Choose one and paste it again, or paste only that one."
+        return f"{found} Choose one, or paste only that one."
     absent = [login for login in paste.reading.absent if not host or login.is_for(host)]
     if absent:
         return absent[0].note

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from groups.models import ContainerGroup, Failure, ImageCheck, Node
 from registries.models import Credential
 from tests.support.check_pages import CHECK, FOUND, HOST, HTMX, finished, start
 from tests.support.pulls import SECRET, USER, make_credential, make_group
+from tests.support.seals import unsealed
 
 
 @pytest.fixture(autouse=True)
@@ -267,3 +269,45 @@ def test_a_check_offers_the_platforms_that_nodes_run(member: Client) -> None:
     assert 'data-fill="#id_platform" data-value="linux/arm64"' in page
     assert 'data-value="linux/amd64"' not in page
     assert "2 nodes fit, 1 with room now" in page
+
+
+def test_a_check_asks_which_login_of_a_paste_is_meant(member: Client) -> None:
+    """What was pasted is still on the page: the answer is sent with it."""
+    auths = {
+        key: {"username": user, "password": f"canary-{user}"}
+        for key, user in ((HOST, "alice"), (f"https://{HOST}", "bob"))
+    }
+    typed = {"credential": "new", "new-username": "", "new-password": "", "new-paste": json.dumps({"auths": auths})}
+
+    asked = start(member, **typed).content.decode()
+
+    assert 'name="new-login"' in asked
+    assert f'<option value="{HOST}, user bob">' in asked
+    assert "canary-" not in asked
+    assert not ImageCheck.objects.exists()
+
+    start(member, **typed, **{"new-login": f"{HOST}, user bob"})
+
+    assert unsealed(Credential.objects.get()) == {"password": "canary-bob"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "docker login registry.example.com -u alice -p canary-password",
+        "machine registry.example.com login alice password canary-password",
+        "REGISTRY=registry.example.com REGISTRY_USER=alice REGISTRY_PASSWORD=canary-password",
+        "registry.example.com alice canary-password",
+        "alice:canary-password@registry.example.com/team/app:1",
+        "ctr images pull -u alice:canary-password $IMAGE",
+        "https://alice:canary-password@registry.example.com/team/app",
+    ],
+)
+@pytest.mark.parametrize("address", [CHECK, "/o/acme/default/groups/new/", "/o/acme/default/groups/new/read/"])
+def test_a_login_for_an_image_is_not_shown_again(member: Client, address: str, text: str) -> None:
+    for field in ("image", "first", "repository"):
+        for headers in ({}, HTMX):
+            answer = member.post(address, {field: text, "credential": "", "host": HOST}, headers=headers)
+            assert b"canary-password" not in answer.content
+            assert "canary-password" not in answer.headers.get("Location", "")
+    assert not ImageCheck.objects.exists()

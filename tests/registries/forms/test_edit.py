@@ -128,3 +128,30 @@ def test_replacing_offers_nothing_that_was_written_into_the_database(browser: Cl
 
     assert "mallory" not in answer.text
     assert answer.context["form"]["username"].value() is None
+
+
+@pytest.mark.parametrize("field", ["name", "host"])
+@pytest.mark.parametrize(
+    "login",
+    [
+        "docker login registry.example.com -u alice -p canary-password",
+        "machine registry.example.com login alice password canary-password",
+        "registry: registry.example.com username: alice password: canary-password",
+        '{"auths": {"registry.example.com": {"username": "alice", "password": "canary-password"}}}',
+    ],
+)
+def test_a_login_is_not_a_name(browser: Client, credential: Credential, field: str, login: str) -> None:
+    answer = browser.post(page(credential), {"name": "builds", "host": HOST} | {field: login})
+
+    assert answer.status_code == 422
+    text = answer.content.decode()
+    assert "This is a whole login, which was not kept." in text
+    assert "canary-password" not in text
+    credential.refresh_from_db()
+    assert (credential.name != "builds", credential.host) == (True, HOST)
+
+
+def test_what_is_no_host_is_not_shown_again(browser: Client, credential: Credential) -> None:
+    answer = browser.post(page(credential), {"name": "builds", "host": "registry.example.com alice canary-password"})
+    assert answer.status_code == 422
+    assert b"canary-password" not in answer.content
