@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from registries.forms.paste import read_image, read_login
+from registries.foundation.secret_shapes import find_secret
 from registries.oci.reference import DOCKER_HUB, ReferenceInvalid, names_host, parse, parse_host
 from registries.providers import PROVIDERS, Provider
 from registries.providers.recognise import recognise, recognise_image
@@ -30,15 +31,17 @@ _ADDRESS = re.compile(r"(?i)https?://([^/?#\s]+)\S*")
 
 def find_registry(text: str) -> tuple[Provider, str] | None:
     """Return the kind of registry that `text` is about, and its canonical `host[:port]`, "" if only the kind is known.
-    None if the text can't be read."""
+    None if the text can't be read, or may be a secret: what is found goes into an address."""
     text = text.strip()
     if not text or len(text) > MAX_TEXT_LENGTH:
         return None
     if (login := read_login(text)) and (login.kind or login.host) and "*" not in login.host:
         return (PROVIDERS[login.kind], login.host) if login.kind else (recognise(login.host), login.host)
     named = read_image(text) or text
+    if find_secret(named, likely="/" not in named):
+        return None
     try:
-        if "/" not in named and ("." in named or ":" in named.removesuffix(":latest")):
+        if "/" not in named and names_host(f"{named}/") and "." in named.partition(":")[0]:
             host = parse_host(named)
             return recognise(host), host
         image = parse(named.rstrip("/"))

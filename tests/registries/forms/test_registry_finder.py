@@ -21,6 +21,9 @@ from registries.forms.registry_finder import find_registry
         ("registry.hub.docker.com/acme/app", "docker_hub", "docker.io"),
         ("acme/app:1.0", "docker_hub", "docker.io"),
         ("ubuntu", "docker_hub", "docker.io"),
+        ("nginx:1.25", "docker_hub", "docker.io"),
+        ("nginx:1", "docker_hub", "docker.io"),
+        ("python:3.12-slim", "docker_hub", "docker.io"),
         ("gcr.io/distroless/static-debian12", "distroless", "gcr.io"),
         ("gcr.io/acme-prod/app", "google", "gcr.io"),
         ("https://gitlab.com/acme/app/container_registry/123", "gitlab", "registry.gitlab.com"),
@@ -38,4 +41,16 @@ def test_texts(text: str, kind: str, host: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "  ", "what is this?", "a.b/C", "x" * 5000, "https://", "ghcr.io:x"])
 def test_what_can_not_be_read(text: str) -> None:
+    assert find_registry(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.canary7f3aNryP4J3jVmNHl0w5N",
+        "registry.example.com alice canary-7f3a-secret",
+        "alice:canary-7f3a-secret@registry.example.com/team/app",
+    ],
+)
+def test_a_secret_is_not_put_into_an_address(text: str) -> None:
     assert find_registry(text) is None
