@@ -185,8 +185,9 @@ def _other_failure(response: RegistryResponse, reason: str, raw: str, where: Whe
 
 
 def is_page(body: bytes) -> bool:
-    """Whether a body is a web page, or XML."""
-    return body[:MAX_BLANKS].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
+    """Whether a body is a web page. An error of an object store is XML too, and none."""
+    start = body[:MAX_BLANKS].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    return start.startswith(b"<") and b"<error>" not in start
 
 
 def error_code(body: bytes) -> str:

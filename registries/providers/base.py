@@ -193,8 +193,8 @@ class Provider:
         case = str(params.get("case") or "")
         if case in _OWN_REMEDY.get(code, ()) and not (self.is_public and case == "none_given"):
             return ""
-        told_apart = {rule.case for rule in self.rules if rule.failure is RegistryRefuses} or {""}
-        if code == RegistryRefuses.code and not case and "" not in told_apart:
+        told_apart = {rule.case for rule in self.rules if rule.failure is RegistryRefuses}
+        if code == RegistryRefuses.code and case not in told_apart:
             return ""  # it is about the cases of its rules, such as a policy
         if code == "registry_unreachable" and self.section is Section.OWN and params.get("service") in _ELSEWHERE:
             return ""  # it is about the registry's own host
