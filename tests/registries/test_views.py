@@ -326,5 +326,13 @@ class TestGuides:
         assert answer.status_code == 200
         assert provider.name in answer.text
 
+    def test_all_are_listed_where_the_link_leads(self, browser: Client) -> None:
+        answer = browser.get(LIST)
+
+        assert f'href="{LIST}#guides"' in answer.text
+        assert 'id="guides"' in answer.text
+        for kind in PROVIDERS:
+            assert reverse("registries:guide", args=["acme", kind]) in answer.text
+
     def test_one_that_there_is_not(self, browser: Client) -> None:
         assert browser.get(reverse("registries:guide", args=["acme", "portus"])).status_code == 404
