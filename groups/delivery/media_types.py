@@ -15,7 +15,7 @@ OCI_LAYERS = {
     LAYER: LAYER,
     f"{LAYER}+gzip": f"{LAYER}+gzip",
     f"{LAYER}+zstd": f"{LAYER}+zstd",
-    # No specification has these two, and containerd doesn't unpack them. Earlier versions stored such layers.
+    # No specification has these two. Docker and podman unpack them, containerd does not.
     f"{LAYER}+bzip2": f"{LAYER}+bzip2",
     f"{LAYER}+xz": f"{LAYER}+xz",
     "application/vnd.docker.image.rootfs.diff.tar": LAYER,

@@ -10,10 +10,9 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Self
 
 from groups import failpoints
@@ -144,8 +143,7 @@ class Transfer:
     client: RegistryClient
     repository: str
     descriptor: Descriptor
-    diff_id: str
-    max_content: int
+    is_uncompressed: bool
     name: str
     claim: Claim
     stop: threading.Event
@@ -168,7 +166,7 @@ class Transfer:
         with (
             self._open() as self.source,
             LayerReader(
-                self.source, self.descriptor, diff_id=self.diff_id, max_bytes=self.max_content, check=self._check
+                self.source, self.descriptor, is_uncompressed=self.is_uncompressed, check=self._check
             ) as reader,
         ):
             store.put(self.name, reader)
@@ -195,40 +193,33 @@ class Transfer:
 
 @dataclass
 class Summary:
-    """How many layers, each digest counted once, were kept from an earlier attempt, reused from other images,
-    compressed while pulling, and unpacked for that before."""
+    """How many layers, each digest counted once, were kept from an earlier attempt, reused from other images, and
+    compressed while pulling."""
 
     kept: int = 0
     reused: int = 0
     compressed: int = 0
-    unpacked: int = 0
 
 
 def pull_layers(
-    claim: Claim,
-    client: RegistryClient,
-    repository: str,
-    manifest: Manifest,
-    contents: Mapping[str, str] = MappingProxyType({}),
+    claim: Claim, client: RegistryClient, repository: str, manifest: Manifest, uncompressed: Collection[str] = ()
 ) -> Summary:
-    """Store and commit every layer that is not committed yet. `contents` is `Config.contents` of the image.
+    """Store and commit every layer that is not committed yet. `uncompressed` are the digests of uncompressed layers.
 
     Adds the names of the new blobs to `claim.blobs`. Raises PullFailed, or Stale where the claim is lost.
     """
     committed = fenced_writes.committed_blobs(claim)
     wanted = {layer.digest: layer for layer in manifest.layers if layer.digest not in committed}
-    uncompressed = {digest for digest, diff_id in contents.items() if digest == diff_id}
     reused = reuse.reuse_layers(claim, client, repository, wanted.values(), uncompressed)
     wanted = {digest: layer for digest, layer in wanted.items() if digest not in reused}
     summary = Summary(kept=len(committed), reused=len(reused))
-    stop, max_content = threading.Event(), limits.max_unpacked_bytes(claim.image)
+    stop = threading.Event()
     transfers = [
         Transfer(
             client,
             repository,
             layer,
-            contents.get(layer.digest, ""),
-            max_content,
+            layer.digest in uncompressed,
             store.new_name(claim.image.organization_id),
             claim,
             stop,
@@ -265,9 +256,7 @@ def _commit_each(claim: Claim, futures: dict[Future[StoredLayer], Transfer], sum
             transfer = futures[future]
             stored = future.result()
             fenced_writes.commit_layer(claim, transfer.descriptor, stored, transfer.name)
-            is_compressed = stored.is_compressed_from(transfer.descriptor)
-            summary.compressed += is_compressed and not stored.came_as
-            summary.unpacked += is_compressed and bool(stored.came_as)
+            summary.compressed += stored.is_compressed_from(transfer.descriptor)
             reached(failpoints.LAYER_COMMITTED)
         fenced_writes.write_progress(
             claim, {futures[future].descriptor.digest: futures[future].received for future in waiting}

@@ -14,19 +14,11 @@ from registries.oci.manifest import Manifest
 MAX_LAYERS = 500
 """An overlay file system takes this many lower directories."""
 
-MAX_EXPANSION = 10
-"""How many times the bytes that an image may have, a layer may unpack to here."""
-
 
 def max_image_bytes(image: Image | ImageCheck) -> int:
     """Return how many compressed bytes an image of this organization may have: its own limit, else the portal's."""
     own = quota_of(image.organization).max_image_bytes
     return own if own is not None else int(settings.PORTAL_MAX_IMAGE_BYTES)
-
-
-def max_unpacked_bytes(image: Image) -> int:
-    """Return how many bytes the content of one layer may have where it is unpacked for another compression."""
-    return MAX_EXPANSION * max_image_bytes(image)
 
 
 def fits(manifest: Manifest, max_bytes: int) -> bool:

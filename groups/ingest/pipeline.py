@@ -103,7 +103,7 @@ def _follow_recipe(claim: Claim, attempt: Attempt[Name]) -> None:
             note.detail = step_details.size_of_limit(manifest, max_bytes)
         reached(failpoints.MANIFEST_WRITTEN)
         with attempt.step(Name.LAYERS) as note:
-            pulled = pull_layers(claim, client, repository, manifest, config.contents(manifest))
+            pulled = pull_layers(claim, client, repository, manifest, config.uncompressed(manifest))
             note.detail = _layers_detail(pulled, manifest)
     with attempt.step(Name.STORE) as note:
         blobs = _check_stored(claim, manifest)
@@ -136,9 +136,6 @@ def _layers_detail(layers: Summary, manifest: Manifest) -> str:
     if layers.compressed:
         are = "is" if layers.compressed == 1 else "are"
         parts.append(f"{layers.compressed} came uncompressed and {are} kept as zstd")
-    if layers.unpacked:
-        are = "is" if layers.unpacked == 1 else "are"
-        parts.append(f"{layers.unpacked} came in bzip2 or xz, which not every node unpacks, and {are} kept as zstd")
     if layers.kept:
         parts.append(f"{layers.kept} kept from an earlier attempt")
     return "; ".join(parts)

@@ -23,8 +23,6 @@ from registries.oci.client import RegistryClient
 from registries.oci.manifest import Descriptor
 
 MAX_REQUESTS_AT_ONCE = 8
-NODES_UNPACK = frozenset({"gzip", "zstd"})
-"""The compressions that every node unpacks. Earlier versions stored others too."""
 
 log = structlog.get_logger(__name__)
 
@@ -88,4 +86,4 @@ def is_same_layer(layer: Descriptor, blob: Blob, *, is_uncompressed: bool) -> bo
     if is_uncompressed or blob.digest != blob.source_digest:
         return is_uncompressed and blob.digest != blob.source_digest and blob.media_type == MEDIA_TYPE
     kept, said = compression_of(blob.media_type), compression_of(layer.media_type)
-    return kept in NODES_UNPACK and said in {kept, ""}
+    return bool(kept) and said in {kept, ""}

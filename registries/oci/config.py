@@ -24,6 +24,10 @@ class Config:
     diff_ids: tuple[str, ...]
     created_by: tuple[str, ...]
 
+    def uncompressed(self, manifest: Manifest) -> frozenset[str]:
+        """Return the digests of the layers that are uncompressed: those of their content are the same."""
+        return frozenset(digest for digest, content in self.contents(manifest).items() if digest == content)
+
     def contents(self, manifest: Manifest) -> dict[str, str]:
         """Return the digest of each layer's content by the digest of the layer. Uncompressed layers have the same."""
         return {layer.digest: diff_id for layer, diff_id in zip(manifest.layers, self.diff_ids, strict=True)}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
-from collections.abc import Mapping
 
 import zstandard
 
@@ -63,10 +62,9 @@ def build(*layers: tuple[str, bytes], config_type: str = OCI_CONFIG, **config: o
     return Built(manifest, OCI_MANIFEST, digest_of(raw_config), digests, blobs)
 
 
-def push(registry: FakeRegistry, *layers: tuple[str, bytes], config: Mapping[str, object] | None = None) -> None:
-    """Push an image of these layers, each with its media type, under `team/app:1.0`. `config` is laid over its config
-    document."""
-    image = build(*layers, config_type=OCI_CONFIG, **(config or {}))
+def push(registry: FakeRegistry, *layers: tuple[str, bytes]) -> None:
+    """Push an image of these layers, each with its media type, under `team/app:1.0`."""
+    image = build(*layers)
     for blob in image.blobs.values():
         registry.push_blob(blob)
     registry.push_manifest("team/app", "1.0", image.manifest, image.manifest_type)

@@ -191,7 +191,7 @@ def test_a_compressed_blob_is_that_of_an_uncompressed_layer(pinned: Claim, regis
         (f"{DOCKER_TAR}.gzip", f"{TAR}+gzip", False, False, True),
         (TAR, f"{TAR}+gzip", False, False, True),
         ("application/octet-stream", f"{TAR}+zstd", False, False, True),
-        (f"{TAR}+xz", f"{TAR}+xz", False, False, False),
+        (f"{TAR}+xz", f"{TAR}+xz", False, False, True),
         (TAR, DOCKER_TAR, False, False, False),
         (TAR, TAR, False, True, False),
         (TAR, f"{TAR}+gzip", False, True, False),
