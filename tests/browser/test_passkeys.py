@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from allauth.mfa.models import Authenticator
 from django.core.cache import cache
+from django.http import HttpRequest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from portal.accounts.factor_views import SignInWithPasskey
@@ -148,7 +149,7 @@ def test_options_that_come_late_leave_the_sign_in_with_a_password(
         is_answered.set()
         return response
 
-    def look_late(request: Any) -> Any:
+    def look_late(request: HttpRequest) -> Any:
         is_signed_in.set()
         assert is_answered.wait(10)
         time.sleep(0.5)  # the answer is on its way to the browser
