@@ -16,11 +16,11 @@ from groups.queries.sign_in_offers import earlier_offer
 from groups.rules.image_reference import read_reference
 from groups.rules.platforms import machines_of_nodes
 from registries.forms.credential import CredentialForm
-from registries.forms.paste import read_image, text_of_image
+from registries.forms.paste import is_login_text, read_image, text_of_image
 from registries.foundation.guarded_forms import GuardedForm
 from registries.foundation.ids import OrganizationId
 from registries.foundation.requests import ProjectRequest
-from registries.foundation.secret_shapes import find_secret
+from registries.foundation.secret_shapes import Secret, find_secret
 from registries.models import Credential, CredentialQuerySet
 from registries.oci.reference import Reference, ReferenceInvalid
 from registries.providers.docker_hub import DOCKER_HUB
@@ -115,6 +115,12 @@ class ImageForm(GuardedForm):
         platforms.choices = [("", "Automatic"), *((machine, machine) for machine in machines)]
         if len(machines) < 2 and not self["platform"].value():
             del self.fields["platform"]
+
+    def find_secret(self, name: str, text: str, *, likely: bool) -> Secret | None:
+        """A login is a secret, whatever its form. One in the image's field is said by the field itself."""
+        if name != "image" and is_login_text(text):
+            return Secret("a login", 0, len(text), is_certain=True)
+        return super().find_secret(name, text, likely=likely)
 
     def clean(self) -> dict[str, object]:
         self._forget_command()

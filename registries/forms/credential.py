@@ -91,6 +91,16 @@ class CredentialForm(GuardedForm):
         for declared in provider.fields if asked else ():
             self.fields[declared.name].required = False  # the chosen login fills it
 
+    def full_clean(self) -> None:
+        """Clean the form. What was sent is shown again after an error: only the image of a command, and no user name
+        that was refused for a colon, as there may be a password after it."""
+        super().full_clean()
+        username = self.add_prefix("username")
+        if "username" in self.errors and ":" in str(self.data.get(username) or ""):
+            self.data = {**self.data, username: ""}
+        if trial := str(self.data.get("trial") or ""):
+            self.data = {**self.data, "trial": text_of_image(trial)}
+
     @property
     def pasted(self) -> Pasted | None:
         """The login that was pasted; None if there is none, or it isn't clear which one is meant."""
@@ -137,7 +147,10 @@ class CredentialForm(GuardedForm):
     def clean_trial(self) -> str:
         """Return only the image of a pasted command, which may hold secrets."""
         text: str = self.cleaned_data["trial"]
-        return text_of_image(text)
+        image = text_of_image(text)
+        if text.strip() and not image:
+            raise ValidationError("No image can be read from this. Enter only the image.", code="no_image")
+        return image
 
     def clean_paste(self) -> str:
         """Return an empty string: the pasted values are in the other fields."""

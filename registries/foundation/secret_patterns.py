@@ -34,6 +34,9 @@ CERTAIN = {
     "a service account key": re.compile(
         r'"private_key(?:_id)?"\s{0,9}:\s{0,9}"[^"]{8,}"?|"type"\s{0,9}:\s{0,9}"service_account"'
     ),
+    "a login of .netrc": re.compile(
+        r"\bmachine\s{1,9}[\w.:-]{1,253}\s{1,9}login\s{1,9}\S{1,253}\s{1,9}password\s{1,9}\S{1,4096}"
+    ),
     "a docker login": re.compile(
         r'"(?:auth|identitytoken|registrytoken)"\s{0,9}:\s{0,9}"[\w+/=.-]{8,}"'
         r'|\.?dockerconfigjson"?\s{0,9}:\s{0,9}"?[A-Za-z0-9+/]{16,}={0,2}'

@@ -4,6 +4,7 @@ Azure's az prints, robot accounts of Harbor."""
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 
 from registries.forms.paste.login import OF_AWS, Pasted, Reading, read_scope
@@ -20,6 +21,8 @@ _AWS = {
     "aws_session_token": "session_token",
     "sessiontoken": "session_token",
 }
+_AZURE_TABLE = re.compile(r"USERNAME[ \t]+PASSWORD(?:[ \t]+PASSWORD2)?\s+(?:-+[ \t]*)+\s+(\S{1,99})[ \t]+(\S{1,4096})")
+"""What `az acr credential show --output table` prints."""
 _OTHERS_OF_GOOGLE = ("authorized_user", "external_account", "impersonated_service_account")
 
 OF_A_PERSON = (
@@ -33,6 +36,8 @@ def read(text: str) -> Reading:
     login = _from_csv(text)
     if login is not None:
         return Reading(logins=(login,))
+    if table := _AZURE_TABLE.match(text):
+        return Reading(logins=(Pasted("", table[1], table[2], "acr"),))
     if not text.startswith("{"):
         return Reading()
     try:

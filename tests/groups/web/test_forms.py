@@ -227,3 +227,19 @@ def test_a_secret_that_can_not_work_is_refused_and_never_shown_again(values: dic
     assert not form.is_valid()
     assert "canary" not in str(form)
     assert "canary" not in str(form.errors)
+
+
+@pytest.mark.parametrize("field", ["name", "gpu"])
+@pytest.mark.parametrize(
+    "login",
+    [
+        "REGISTRY=registry.example.com REGISTRY_USER=alice REGISTRY_PASSWORD=canary-password",
+        "machine registry.example.com login alice password canary-password",
+        '{"clientId": "a", "clientSecret": "canary-password", "tenantId": "b"}',
+    ],
+)
+@pytest.mark.django_db
+def test_a_login_is_shown_in_no_field(acme: Any, field: str, login: str) -> None:
+    form = GroupForm({"image": "nginx", field: login}, organization_id=acme.pk)
+    assert "This looks like a login" in str(form.errors[field])
+    assert "canary-password" not in form.as_p()

@@ -308,3 +308,33 @@ def test_a_paste_that_can_not_be_used_is_the_only_error(paste: str) -> None:
     values = {"paste": paste, "hold": "pull", "host": "https://", "username": "deploy"}
     wrong = CredentialForm(values, provider=SELF_HOSTED)
     assert set(wrong.errors) == {"paste", "host"}
+
+
+@pytest.mark.parametrize(
+    ("trial", "kept"),
+    [
+        (f"docker run -e TOKEN={SECRET} team/app:1.0", "team/app:1.0"),
+        (f"REGISTRY=registry.example.com REGISTRY_PASSWORD={SECRET}", ""),
+        (f"machine registry.example.com login alice password {SECRET}", ""),
+        ("team/app:1.0", "team/app:1.0"),
+    ],
+)
+def test_only_the_image_to_test_is_shown_again(trial: str, kept: str) -> None:
+    """After an error in another field."""
+    form = bound(trial=trial, username="")
+    assert not form.is_valid()
+    assert form["trial"].value() == kept
+    assert ("trial" in form.errors) is (not kept)
+    assert SECRET not in form.as_p()
+
+
+def test_what_is_no_host_is_not_shown_again() -> None:
+    form = bound(host=f"registry.example.com alice {SECRET}")
+    assert "host" in form.errors
+    assert SECRET not in form.as_p()
+
+
+def test_a_user_name_with_a_password_behind_it_is_not_shown_again() -> None:
+    form = bound(username=f"alice:{SECRET}")
+    assert "username" in form.errors
+    assert SECRET not in form.as_p()

@@ -185,3 +185,35 @@ def test_what_is_damaged_is_known_and_said(text: str) -> None:
 def test_nothing_pasted_breaks_it(text: str) -> None:
     for whole in (text, f".dockerconfigjson: {text}", f"kubectl create secret docker-registry {text}", f"A,B\n{text}"):
         read_logins(whole)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps({"clientId": GUID, "clientSecret": SECRET, "subscriptionId": "s", "tenantId": "t"}),
+        f"USERNAME  PASSWORD            PASSWORD2\n--------  ------------------  -------\n{GUID}  {SECRET}  other\n",
+    ],
+)
+def test_what_az_prints_otherwise(text: str) -> None:
+    """`az ad sp create-for-rbac --sdk-auth`, `az acr credential show --output table`."""
+    assert read_login(text) == Pasted("", GUID, SECRET, "acr")
+
+
+@pytest.mark.parametrize("kind", ["authorized_user", "external_account"])
+def test_another_login_of_google_is_said(kind: str) -> None:
+    text = json.dumps({"type": kind, "client_secret": SECRET})
+    reading = read(text)
+    assert "not the key of a service account" in reading.problem
+    assert SECRET not in reading.problem
+    assert is_login_text(text)
+    assert not is_login_text(text, in_secret=True)
+
+
+def test_what_quay_offers_for_rkt() -> None:
+    """The credential file of a robot account."""
+    text = {"rktKind": "dockerAuth", "registries": ["quay.io"], "credentials": {"user": "acme+ci", "password": SECRET}}
+    assert read_login(json.dumps(text)) == Pasted("quay.io", "acme+ci", SECRET)
+
+
+def test_names_of_settings_are_no_hosts() -> None:
+    assert not read(json.dumps({"basic": {"username": "alice", "password": SECRET}})).is_recognized
