@@ -187,10 +187,12 @@ TESTED_BY = {
         "registries.forms.paste.arguments",
         "registries.forms.paste.cloud_commands",
         "registries.forms.paste.piped",
+        "registries.forms.paste.requests",
         "registries.forms.paste.windows",
     ],
     "registries/forms/paste/test_images.py": ["registries.forms.paste.image_pages"],
     "registries/forms/paste/test_key_files.py": [
+        "registries.forms.paste.blocks",
         "registries.forms.paste.kubernetes",
         "registries.forms.paste.variables",
     ],
