@@ -194,7 +194,6 @@ TESTED_BY = {
     "registries/forms/paste/test_key_files.py": [
         "registries.forms.paste.blocks",
         "registries.forms.paste.kubernetes",
-        "registries.forms.paste.variables",
     ],
     "registries/forms/paste/test_reading.py": ["registries.forms.paste.login"],
     "registries/forms/paste/test_reading_selection.py": ["registries.forms.paste_messages"],
