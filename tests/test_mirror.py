@@ -191,11 +191,9 @@ TESTED_BY = {
         "registries.forms.paste.windows",
     ],
     "registries/forms/paste/test_images.py": ["registries.forms.paste.image_pages"],
-    "registries/forms/paste/test_key_files.py": [
-        "registries.forms.paste.blocks",
-        "registries.forms.paste.kubernetes",
-    ],
+    "registries/forms/paste/test_key_files.py": ["registries.forms.paste.kubernetes"],
     "registries/forms/paste/test_reading.py": ["registries.forms.paste.login"],
+    "registries/forms/paste/test_variables.py": ["registries.forms.paste.blocks"],
     "registries/forms/paste/test_reading_selection.py": ["registries.forms.paste_messages"],
     "registries/forms/paste/test_shell.py": ["registries.forms.paste.quotes"],
     "registries/forms/test_credential.py": ["registries.forms.credential_data"],

@@ -69,6 +69,10 @@ def _gcr(found: _Groups) -> str:
     return _at(f"{host}/", f"{found['project'].replace(':', '/')}/{found['name']}", found["digest"])
 
 
+def _ngc(found: _Groups) -> str:
+    return _at("nvcr.io/", "/".join(filter(None, (found["org"], found["team"], found["name"]))), "")
+
+
 def _gitea(found: _Groups) -> str:
     tag = "" if found["tag"] == "versions" else found["tag"]
     return _at(f"{found['at']}/", f"{found['owner']}/{found['name']}", tag)
@@ -129,7 +133,7 @@ _ECR_IMAGE = rf"(?:/_(?:/image/(?P<digest>{_DIGEST}))?(?:/details)?)?"
 _GOOGLE_PROJECT = r"(?P<project>[a-z0-9.:-]+)"
 _CONSOLES = (
     r"cloud\.digitalocean\.com|console\.scaleway\.com|cloud\.oracle\.com|[\w.-]*console\.aliyun\.com"
-    r"|(?:app\.)?cloudsmith\.(?:io|com)|catalog\.redhat\.com"
+    r"|(?:app\.)?cloudsmith\.(?:io|com)|app\.docker\.com|artifacthub\.io|catalog\.redhat\.com"
 )
 PAGES = (
     Page(r"(?:registry\.)?hub\.docker\.com", rf"{_HUB_NAME}(?::(?P<tag>{_TAG}))?{_HUB_TABS}", _hub),
@@ -179,6 +183,12 @@ PAGES = (
         rf"(?:/(?:about|tags|tag/(?P<tag>{_TAG})))?",
         _on("mcr.microsoft.com"),
     ),
+    Page(
+        r"catalog\.ngc\.nvidia\.com",
+        rf"orgs/(?P<org>{_PART})(?:/teams/(?P<team>{_PART}))?/containers/(?P<name>{_PART})(?:/tags)?",
+        _ngc,
+    ),
+    Page(r"(?:catalog|org)\.ngc\.nvidia\.com", r".*", advice=CONSOLE),
     Page(_CONSOLES, r".*", advice=CONSOLE),
     Page(
         _ANY_HOST,

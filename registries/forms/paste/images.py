@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from registries.forms.paste.arguments import program_of, read_arguments, without_prompts
+from registries.forms.paste.blocks import read_blocks
 from registries.forms.paste.image_pages import image_of_page
 from registries.forms.paste.shell import Unreadable, Word, read_pipelines
 from registries.forms.paste.windows import without_prompt
@@ -37,7 +38,8 @@ _PULL_WITH_VALUE = frozenset({
 _DOCKERFILE = re.compile(
     r"(?i)FROM[ \t]+(?:--platform=\S+[ \t]+)?([^\s$]+)(?:[ \t]+AS[ \t]+\S+)?|([^\s$]+)[ \t]+AS[ \t]+[\w.-]+"
 )
-_YAML = re.compile(r"(?:-[ \t]+)?[\"']?image[\"']?:[ \t]*[\"']?([^\s\"'#]+)[\"']?,?(?:[ \t]+#.*)?")
+_YAML = re.compile(r"(?:-[ \t]+)?[\"']?image[\"']?[ \t]*[:=][ \t]*[\"']?([^\s\"'#]+)[\"']?,?(?:[ \t]+#.*)?")
+_HAS_IMAGE = re.compile(r"""(?m)^[ \t]*(?:-[ \t]+)?["']?(?:image|repository)["']?[ \t]*[:=][ \t]*\S""")
 _QUOTED = re.compile(r"""(["'`])([^\s"'`]+)\1[,;]?|<(\S+)>""")
 _SPLIT_BY_A_FIELD = re.compile(r"\\[ \t\r\n]+")
 """A continued line: a field of one line has lost the break after the backslash."""
@@ -45,6 +47,10 @@ _SPLIT_BY_A_FIELD = re.compile(r"\\[ \t\r\n]+")
 _NO_IMAGE = re.compile(r"""[={}"'\n]|\S\s+\S+\s+\S""")
 """What neither an image nor one with a slip of the keyboard in it has."""
 
+HOST_ALONE = (
+    "This is the address of a registry, not an image. Write the repository and the tag after the host, such as "
+    "registry.example.com/team/app:1.0."
+)
 SEVERAL = "There are several images in this. Enter one of them."
 VARIABLE = "The image in this command is or has a variable, whose value only your shell knows. Enter the image itself."
 NO_IMAGE = "There is no image in this command. Enter the image, such as registry.example.com/team/app:1.0."
@@ -94,13 +100,18 @@ def _of_address(text: str) -> PastedImage | None:
     if page is not None:
         return PastedImage(*page)
     scheme, separator, rest = text.partition("://")
-    if not separator or scheme.lower() not in {"https", "docker", "oci"} or not rest:
+    if not separator or scheme.lower() not in {"https", "docker", "docker-image", "oci"} or not rest:
         return None
+    if "/" not in rest.rstrip("/") and scheme.lower() == "https":
+        return PastedImage(problem=HOST_ALONE)
     return PastedImage(rest.removesuffix("/"))
 
 
 def _of_commands(text: str) -> PastedImage | None:
     plain = _SPLIT_BY_A_FIELD.sub(" ", without_prompts(without_prompt(text)))
+    in_blocks = _of_blocks(text)
+    if in_blocks is not None:
+        return in_blocks
     try:
         pipelines = read_pipelines(plain)
     except Unreadable as unreadable:
@@ -113,6 +124,25 @@ def _of_commands(text: str) -> PastedImage | None:
         return None
     distinct = list(dict.fromkeys(found))
     return distinct[0] if len(distinct) == 1 else PastedImage(problem=SEVERAL)
+
+
+def _of_blocks(text: str) -> PastedImage | None:
+    """Return the image in lines of names and values, such as those of Compose and Helm; None if there is none."""
+    if not _HAS_IMAGE.search(text):
+        return None
+    found: list[str] = []
+    for block in read_blocks(text):
+        repository, image = block.values.get("repository"), block.values.get("image")
+        if image and not any(char.isspace() for char in image):
+            found.append(image)
+        elif repository and ("/" in repository or block.key.lower().endswith("image")):
+            host, tag, digest = (block.values.get(name) or "" for name in ("registry", "tag", "digest"))
+            version = f"@{digest}" if digest else f":{tag}" if tag else ""
+            found.append(f"{host.strip('/')}/{repository}{version}".lstrip("/"))
+    distinct = list(dict.fromkeys(found))
+    if len(distinct) > 1:
+        return PastedImage(problem=SEVERAL)
+    return _of_address(distinct[0]) or PastedImage(distinct[0]) if distinct else None
 
 
 def _of_program(program: str, words: Sequence[Word]) -> PastedImage | None:

@@ -108,6 +108,15 @@ def test_what_names_no_image_says_where_the_name_is(text: str, words: str) -> No
         ("FROM --platform=linux/amd64 ghcr.io/acme/app:1 AS build", "ghcr.io/acme/app:1"),
         ('  - image: "ghcr.io/acme/app:1"  # ours', "ghcr.io/acme/app:1"),
         ("`ghcr.io/acme/app:1`", "ghcr.io/acme/app:1"),
+        ('image = "ghcr.io/acme/app:1"', "ghcr.io/acme/app:1"),
+        ("services:\n  web:\n    image: ghcr.io/acme/app:1\n    ports: ['80:80']", "ghcr.io/acme/app:1"),
+        ('image:\n  repository: ghcr.io/acme/app\n  tag: "1.0"\n  pullPolicy: Always', "ghcr.io/acme/app:1.0"),
+        (
+            "image:\n  registry: ghcr.io\n  repository: acme/app\n  digest: sha256:" + "a" * 64,
+            "ghcr.io/acme/app@sha256:" + "a" * 64,
+        ),
+        ("docker-image://ghcr.io/acme/app:1", "ghcr.io/acme/app:1"),
+        ("https://catalog.ngc.nvidia.com/orgs/nvidia/teams/tao/containers/toolkit/tags", "nvcr.io/nvidia/tao/toolkit"),
     ],
 )
 def test_a_command_or_a_line(text: str, image: str) -> None:
@@ -147,3 +156,18 @@ def test_nothing_of_a_text_that_is_no_image_is_kept(text: str) -> None:
 def test_any_text_ends(text: str) -> None:
     for whole in (text, f"docker run {text}", f"https://hub.docker.com/{text}", f"https://github.com/{text}"):
         text_of_image(whole)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("https://acme.azurecr.io", "address of a registry"),
+        ("https://registry.example.com/", "address of a registry"),
+        ("https://app.docker.com/accounts/acme", "console"),
+        ("services:\n  a:\n    image: x/y\n  b:\n    image: x/z", "several images"),
+    ],
+)
+def test_what_names_no_image_is_said(text: str, words: str) -> None:
+    found = read_pasted_image(text)
+    assert found is not None
+    assert words in found.problem
