@@ -54,7 +54,7 @@ _KUBECTL = {
 }
 _LIKELY = re.compile(
     r"login|print-access-token|authorization-token|curl|docker-registry|dockercfg|-creds|configure-docker"
-    r"|(?:ctr|podman|skopeo|buildah|flux|helm|argocd)\s.*\s-",
+    r"|(?<![\w-])(?:ctr|podman|skopeo|buildah|flux|helm|argocd)\s",
     re.IGNORECASE,
 )
 _ROUGH = re.compile(

@@ -7,7 +7,6 @@ import json
 import re
 import unicodedata
 
-_FENCE = re.compile(r"(```+|~~~+)[^\n`]*\n(.*?)\n?[ \t]*\1\s*", re.DOTALL)
 _BACKTICKS = re.compile(r"(`{1,3})([^`]+)\1")
 _DASH = re.compile(r"(?<=\s)[—–―−](?=[A-Za-z])(?:([A-Za-z])(?![\w-]))?")
 _ESCAPED_JSON = re.compile(r'\{\s*\\"')
@@ -17,8 +16,9 @@ _DOCUMENT = re.compile(r"^\{", re.MULTILINE)
 def unwrapped(text: str) -> str:
     """Return the text itself."""
     text = text.strip().lstrip("\ufeff").strip()
-    if fenced := _FENCE.fullmatch(text) or _BACKTICKS.fullmatch(text):
-        text = fenced[2].strip()
+    text = _inside_fence(text)
+    if marked := _BACKTICKS.fullmatch(text):
+        text = marked[2].strip()
     if text.startswith('"{') and text.endswith('"'):
         text = _of_json_string(text)
     if text.startswith("{"):
@@ -27,6 +27,14 @@ def unwrapped(text: str) -> str:
         text = "".join(map(_plain, text))
         text = _DASH.sub(lambda dash: f"-{dash[1]}" if dash[1] else "--", text).strip()
     return text
+
+
+def _inside_fence(text: str) -> str:
+    """Return the lines between the fences of Markdown around a text; the text itself if it has none."""
+    opening, _, rest = text.partition("\n")
+    body, _, closing = rest.rpartition("\n")
+    is_fenced = opening[:3] in ("```", "~~~") and closing.strip()[:3] == opening[:3]
+    return body.strip() if is_fenced else text
 
 
 def with_plain_quotes(text: str) -> str:
