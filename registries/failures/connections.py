@@ -30,7 +30,10 @@ class RegistryUnreachable(PullFailed):
     retryable = True
     title = "{Part} can't be reached"
     text = "{Who} did not answer, or broke off: {reason}."
-    remedy = "Check that {place} is the right host and port, and can be reached from the internet. Then try again."
+    remedy = (
+        "Try again in a few minutes. If it stays so, check that {place} is the right host and port, and that it "
+        "answers from the internet."
+    )
     cases: ClassVar[dict[str, Words]] = {
         "slow": Words(
             "{Part} sends too slowly",
