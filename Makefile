@@ -18,13 +18,14 @@ up: .venv/base.installed ## run the portal in the foreground: installs, migrates
 demo: .venv/base.installed ## the same with a sample registry, image and node; DEMO_ONCE=1 verifies one delivery and exits
 	@$(PY) manage.py demo
 
-check: lint types ## run the linters, mypy and the fast tests
+check: .venv/dev.installed ## run the linters, mypy and the fast tests
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint types
 	$(PY) -m pytest -q -n 2 -m "not slow and not interop and not faults and not browser" \
 		--ignore=tests/interop --ignore=tests/faults --ignore=tests/browser
 
 test: .venv/dev.installed ## install what the tests need and run all of them
 	sh .ci/packages
-	$(MAKE) --no-print-directory lint types
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint types
 	$(MAKE) --no-print-directory sbom secrets
 	$(PY) -m pytest -n 2 -p tests.security.summary
 	$(PY) -m tests.on_postgresql
