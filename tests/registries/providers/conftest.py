@@ -26,6 +26,8 @@ from tests.support.fakes.registry import FakeRegistry
 from tests.support.product_simulations import product_pretences
 from tests.support.registry_simulations import CANARY, Pretence, PretendedRegistry, make_pretences
 
+CDN = "cdn.acme.example"
+
 
 @pytest.fixture(scope="session")
 def aws() -> Iterator[FakeAws]:
@@ -88,6 +90,11 @@ class Place:
     aws_url: str
     stack: ExitStack
 
+    @property
+    def storage_host(self) -> str:
+        """Where blobs are: of a kind that sends them itself, what somebody has put in front of it."""
+        return self.pretence.storage or CDN
+
     def login(self, values: Mapping[str, str] | None = None) -> Login:
         """What the provider makes of the values that a member typed."""
         values = self.pretence.values if values is None else values
@@ -116,13 +123,12 @@ def settle(authority: Authority, pretences: Mapping[str, Pretence], aws: FakeAws
 
         def made(kind: str) -> Place:
             pretence = pretences[kind]
-            files = authority.issue(*sorted(pretence.hosts))
+            files = authority.issue(*sorted({*pretence.hosts, CDN}))
             registry = stack.enter_context(PretendedRegistry(pretence, tls=files))
             storage = stack.enter_context(FakeRegistry(tls=files))
             storage.blobs = registry.blobs
             ports = {name.partition(":")[0]: registry.port for name in (pretence.answering_host, pretence.token_host)}
-            if pretence.storage:
-                ports[pretence.storage.partition(":")[0]] = storage.port
+            ports[(pretence.storage or CDN).partition(":")[0]] = storage.port
 
             def resolve(host: str, port: int) -> list[tuple[str, int]]:
                 if host not in ports:
