@@ -196,7 +196,7 @@ TESTED_BY = {
     "registries/forms/paste/test_variables.py": ["registries.forms.paste.blocks"],
     "registries/forms/paste/test_reading_selection.py": ["registries.forms.paste_messages"],
     "registries/forms/paste/test_shell.py": ["registries.forms.paste.quotes"],
-    "registries/forms/test_credential.py": ["registries.forms.credential_data"],
+    "registries/forms/test_credential.py": ["registries.forms.credential_data", "registries.forms.credential_fields"],
     "registries/oci/test_auth.py": ["registries.oci.login"],
     "registries/oci/test_auth_tokens.py": ["registries.oci.tokens"],
     "registries/oci/test_fetch.py": ["registries.oci.redirects"],

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from django import forms
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.utils.datastructures import MultiValueDict
@@ -16,18 +15,11 @@ from django.utils.datastructures import MultiValueDict
 from registries.credential_rows import NewCredential
 from registries.failures import CredentialMalformed
 from registries.forms.credential_data import CHOSEN, FormPaste, read_form_data, typed_host
-from registries.forms.fields import (
-    AuthorityField,
-    HostField,
-    NameField,
-    PastedLoginField,
-    PasteField,
-    RegistryValueField,
-    in_a_sentence,
-)
+from registries.forms.credential_fields import advice_for, all_fields, value_fields
+from registries.forms.fields import PastedLoginField, PasteField, in_a_sentence
 from registries.forms.paste import Pasted, text_of_image
 from registries.forms.paste_messages import PasteMismatch, check_login, not_chosen_message
-from registries.foundation.guarded_forms import KEEP, GuardedForm, keep_field
+from registries.foundation.guarded_forms import KEEP, GuardedForm
 from registries.foundation.secret_shapes import Secret, find_secret
 from registries.models import MAX_NAME_LENGTH, Credential
 from registries.providers import Provider
@@ -69,7 +61,7 @@ class CredentialForm(GuardedForm):
         self._asks_to_confirm = asks_to_confirm
         self.secret_fields = provider.secret_names | {"paste"}
         self.name_fields = frozenset({"name", "username"} if provider.has_chosen_names else {"name"})
-        self.advice = _advice(provider)
+        self.advice = advice_for(provider)
         self._repository = repository
         self._paste: FormPaste | None = None
         shown = {field: value for field, value in (initial or {}).items() if not find_secret(str(value), likely=False)}
@@ -84,7 +76,7 @@ class CredentialForm(GuardedForm):
                 is_kind_chosen=is_kind_chosen,
             )
         super().__init__(data, files, initial=shown, prefix=prefix)
-        fields = _value_fields(provider) if host else _all_fields(provider)
+        fields = value_fields(provider) if host else all_fields(provider)
         among = self._paste.selection.among if self._paste else ()
         asked = {CHOSEN: PastedLoginField(among)} if among else {}
         self.fields = {"paste": PasteField(), **asked, **fields}
@@ -232,52 +224,6 @@ class CredentialForm(GuardedForm):
         return {declared.name: self.cleaned_data.get(declared.name, "") for declared in self.provider.fields}
 
 
-def _value_fields(provider: Provider) -> dict[str, forms.Field]:
-    """Return the fields that the kind of registry declares, in order, and those that every such form has."""
-    fields: dict[str, forms.Field] = {declared.name: RegistryValueField(declared) for declared in provider.fields}
-    fields[KEEP] = keep_field()
-    if not provider.host:
-        fields["ca"] = AuthorityField()
-    return fields
-
-
-def _all_fields(provider: Provider) -> dict[str, forms.Field]:
-    """Return the fields of the page that adds a credential, in order."""
-    fields: dict[str, forms.Field] = {}
-    if not provider.host:
-        fields["host"] = HostField(help_text=provider.host_help, domains=provider.domains)
-        fields["host"].error_messages["required"] = "Enter the registry's host name, such as registry.example.com."
-    return {
-        **fields,
-        **_value_fields(provider),
-        "name": NameField(
-            required=False,
-            help_text="Shown in lists. If it is empty, the credential is named after its user and host.",
-        ),
-        "hold": forms.ChoiceField(
-            label="How long it is kept",
-            choices=Credential.Retention.choices,
-            initial=Credential.Retention.PULL,
-            widget=forms.RadioSelect(attrs={"class": "form-check-input"}),
-            help_text="An unused credential is destroyed after an hour in any case.",
-        ),
-        "trial": forms.CharField(
-            label="Test it on an image",
-            required=False,
-            max_length=512,
-            widget=forms.TextInput(
-                attrs={
-                    "class": "input-mono",
-                    "autocapitalize": "none",
-                    "spellcheck": "false",
-                    "placeholder": "team/app:1.0",
-                }
-            ),
-            help_text="A worker signs in and reads what a pull of this image would need. Nothing is pulled.",
-        ),
-    }
-
-
 def _default_name(user: str, host: str) -> str:
     """Return the name of a credential that was not given one: user and host."""
     name = f"{user} at {host}" if user else host
@@ -286,20 +232,3 @@ def _default_name(user: str, host: str) -> str:
 
 def _other_kind_message(kind: Provider) -> str:
     return f"This is {kind.name}: choose {kind.name} as the kind of registry."
-
-
-def _advice(provider: Provider) -> dict[str, str]:
-    """What to do with a secret that was entered in a field which is shown, by field."""
-    secrets = [declared.label for declared in provider.fields if declared.secret]
-    advice = {
-        declared.name: f"enter it under “{secrets[0]}”, which is encrypted, "
-        f"and the {in_a_sentence(declared.label)} here"
-        for declared in provider.fields
-        if secrets and not declared.secret
-    }
-    return advice | {
-        "name": "lists show this name, so enter one that everybody may read",
-        "host": "enter only the registry's host name",
-        "trial": "enter only the image",
-        "ca": "paste only certificates",
-    }
