@@ -74,7 +74,7 @@ TESTED_BY = {
     "groups/storage/test_store.py": ["groups.storage.blob_files"],
     "groups/web/test_ledger_views.py": ["groups.actions.tokens"],
     "groups/web/test_lifecycle_views.py": ["groups.web.group_page", "groups.web.requests"],
-    "groups/web/test_new_group_views.py": ["groups.web.image_field"],
+    "groups/web/test_new_group_views_reading.py": ["groups.web.image_field"],
     "groups/web/test_sign_in_confirmation.py": ["groups.queries.sign_in_offers"],
     "interop/test_agent_podman.py": [
         "groups.agent.__main__",

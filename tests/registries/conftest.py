@@ -1,10 +1,11 @@
-"""A credential, and one of a stranger beside it."""
+"""A member's browser, a credential, and one of a stranger beside it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
+from django.test import Client
 
 from portal.models import Organization, User
 from registries.models import Credential
@@ -17,6 +18,12 @@ HOST = "registry.example.com"
 def credential(acme: Organization) -> Credential:
     """One that is held for its pull."""
     return make_credential(acme, HOST)
+
+
+@pytest.fixture
+def browser(bob: User, as_user: Callable[[User], Client]) -> Client:
+    """A member's."""
+    return as_user(bob)
 
 
 @pytest.fixture

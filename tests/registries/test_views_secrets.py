@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -20,12 +18,6 @@ LIST = "/o/acme/registries/"
 NEW = f"{LIST}new/?kind=self_hosted"
 
 EVERY_KIND = pytest.mark.parametrize("provider", PROVIDERS.values(), ids=lambda provider: provider.kind)
-
-
-@pytest.fixture
-def browser(bob: User, as_user: Callable[[User], Client]) -> Client:
-    """A member's."""
-    return as_user(bob)
 
 
 def receipt(credential: Credential) -> str:

@@ -15,7 +15,21 @@ from tests.support.pulls import make_credential, make_group
 HOST = "registry.example.com"
 IMAGE = f"{HOST}/team/app:1.0"
 LIST = "/o/acme/default/groups/"
+NEW = f"{LIST}new/"
+TOKEN = "ghp_" + "CANARY7f3aCANARY7f3a" + "CANARY7f3aCANARY"
 ACTIONS = ("start", "stop", "retry", "delete")
+FILLED_IN = {
+    "image": IMAGE,
+    "credential": "",
+    "name": "web",
+    "replicas": "2",
+    "cpu": "1",
+    "memory_mb": "1024",
+    "restart_policy": "always",
+    "environment": "TOKEN=canary-environment",
+    "command": "serve --port 80",
+}
+"""The form of a new group."""
 
 
 @pytest.fixture

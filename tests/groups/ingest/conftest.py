@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -33,6 +34,19 @@ def woken(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
         "groups.rules.wakeups.enqueue_job", lambda queue, function, row_id: sent.append((queue, row_id))
     )
     return sent
+
+
+@pytest.fixture
+def woken_after(woken: list[tuple[str, str]], django_capture_on_commit_callbacks: Any) -> Any:
+    """A block after which the wake-ups that it sent are in the list that it yields."""
+
+    @contextmanager
+    def block() -> Iterator[list[tuple[str, str]]]:
+        woken.clear()
+        with django_capture_on_commit_callbacks(execute=True):
+            yield woken
+
+    return block
 
 
 @pytest.fixture(params=["basic", "bearer"])

@@ -1,4 +1,7 @@
-"""A secret goes where it was sealed for, whatever the database says: each column is changed as a thief would, alone."""
+"""When a secret opens: only for what it was sealed for, whatever the database says, and only in its time.
+
+Each column is changed as a thief would, alone.
+"""
 
 from __future__ import annotations
 

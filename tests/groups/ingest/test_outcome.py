@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -22,7 +20,6 @@ from registries.models import Credential
 from tests.groups.ingest.conftest import HOST, claimed
 from tests.support.manifests import config_of, layer, manifest
 from tests.support.pulls import make_blob, make_credential, make_group
-from tests.support.quotas import set_quota
 
 DENIED = AccessDenied(raw="403 DENIED", host=HOST, repository="team/app")
 REFUSED = AuthenticationFailed(raw="401 UNAUTHORIZED", host=HOST)
@@ -52,19 +49,6 @@ def share(held: Claim, project: Project, name: str, **columns: Any) -> Container
     made = make_group(project, f"{HOST}/team/other:1", name=name)
     ContainerGroup.objects.filter(pk=made.pk).update(**{"image": held.image, **columns})
     return ContainerGroup.objects.get(pk=made.pk)
-
-
-@pytest.fixture
-def woken_after(woken: list[tuple[str, str]], django_capture_on_commit_callbacks: Any) -> Any:
-    """A block after which the wake-ups that it sent are in the list that it yields."""
-
-    @contextmanager
-    def block() -> Iterator[list[tuple[str, str]]]:
-        woken.clear()
-        with django_capture_on_commit_callbacks(execute=True):
-            yield woken
-
-    return block
 
 
 class TestReady:
@@ -290,47 +274,3 @@ class TestReleased:
         outcome.release(held, yielding=True)
         deadline = Credential.objects.get().deadline
         assert (deadline - now).total_seconds() == pytest.approx(expected, abs=30)
-
-
-class TestTheNextPull:
-    """Of an organization whose pulls at once are limited, the end of one wakes the oldest that is due."""
-
-    @pytest.fixture
-    def queue(self, held: Claim, project: Project, mallory: Any) -> list[ContainerGroup]:
-        """Groups that wait, oldest first: one whose time has not come, two that are due, and another organization's."""
-        names = ["later", "next", "last"]
-        made = [make_group(project, f"{HOST}/team/app:1.0", name=name) for name in names]
-        umbrella = Organization.objects.get(slug="umbrella")
-        set_quota(umbrella, max_pulls=1)
-        made.append(make_group(umbrella.projects.get(), f"{HOST}/team/app:1.0", name="theirs"))
-        for age, name in enumerate(["last", "next", "later", "theirs", "app"], start=1):
-            created_at = timezone.now() - timedelta(minutes=age)
-            Image.objects.filter(groups__name=name).update(created_at=created_at)
-        Image.objects.filter(groups__name="later").update(not_before=timezone.now() + timedelta(minutes=1))
-        return made
-
-    @pytest.mark.parametrize("end", ["finish", "fail", "queue again"])
-    def test_the_oldest_that_is_due_is_woken(
-        self, held: Claim, queue: list[ContainerGroup], woken_after: Any, end: str
-    ) -> None:
-        set_quota(held.image.organization, max_pulls=1)
-        with woken_after() as woken:
-            if end == "finish":
-                outcome.finish(held)
-            else:
-                outcome.fail(held, DENIED if end == "fail" else BROKEN, step="connect")
-        assert [row for row in woken if row[0] == "pulls"] == [("pulls", str(queue[1].image_id))]
-
-    def test_none_is_woken_without_a_limit_or_without_one_that_is_due(
-        self, held: Claim, queue: list[ContainerGroup], woken_after: Any
-    ) -> None:
-        with woken_after() as woken:
-            outcome.fail(held, BROKEN, step="connect")
-        assert woken == []
-
-        set_quota(held.image.organization, max_pulls=1)
-        Image.objects.filter(groups__name__in=["next", "last"]).update(status="failed")
-        held = claimed(held.image.groups.get())
-        with woken_after() as woken:
-            outcome.fail(held, BROKEN, step="connect")
-        assert woken == []

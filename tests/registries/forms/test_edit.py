@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -14,12 +12,6 @@ from registries.models import Credential
 from tests.support.pulls import SECRET, USER, make_credential
 
 HOST = "registry.example.com"
-
-
-@pytest.fixture
-def browser(bob: User, as_user: Callable[[User], Client]) -> Client:
-    """A member's."""
-    return as_user(bob)
 
 
 @pytest.fixture

@@ -38,6 +38,12 @@ def registry() -> Iterator[FakeRegistry]:
 
 
 @pytest.fixture
+def basic() -> Iterator[FakeRegistry]:
+    with FakeRegistry(auth="basic", users={"alice": "wonderland"}) as running:
+        yield running
+
+
+@pytest.fixture
 def elsewhere() -> Iterator[FakeRegistry]:
     """What is another host to a client."""
     with FakeRegistry() as running:
@@ -55,6 +61,11 @@ def connect(loopback: AddressGuard) -> Iterator[Connect]:
             return stack.enter_context(RegistryClient(host, login=login, **options))
 
         yield make
+
+
+def secrets_seen(*registries: FakeRegistry) -> set[str]:
+    """The passwords that were sent to them."""
+    return {seen.secret for registry in registries for seen in registry.seen if seen.kind == "basic"}
 
 
 def read_all(client: RegistryClient, repository: str, blob: Descriptor, size: int = 4096) -> bytes:

@@ -1,35 +1,21 @@
+"""What is read of a manifest, and what is refused: digests, sizes, layers, and what can be read in two ways."""
+
 from __future__ import annotations
 
 import base64
 import json
 import time
-from collections.abc import Callable
-from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from registries.failures import DigestMismatch, RegistryUnreachable, UnsupportedManifest
 from registries.oci.choice import choose
-from registries.oci.manifest import ACCEPT, OCI_INDEX, OCI_MANIFEST, Index, Manifest, read_document
-from registries.oci.platform import Platform, missing
+from registries.oci.manifest import OCI_INDEX, OCI_MANIFEST, Index, Manifest, read_document
+from registries.oci.platform import Platform
+from tests.support.changed_manifests import IMAGE, Change, changed, read_image, set_in_layer
 from tests.support.fakes.images import DOCKER, OCI, as_json, build_image, build_index, descriptor, digest_of, padded_to
 
 AMD64 = Platform("linux", "amd64")
-IMAGE = build_image([b"one", b"two"])
-Change = Callable[[dict[str, Any]], object]
-
-
-def changed(change: Change, raw: bytes = IMAGE.manifest) -> bytes:
-    document = json.loads(raw)
-    change(document)
-    return as_json(document)
-
-
-def read_image(raw: bytes) -> Manifest:
-    found = read_document(raw, OCI_MANIFEST)
-    assert isinstance(found, Manifest)
-    return found
 
 
 @pytest.mark.parametrize("docker_types", [False, True])
@@ -55,38 +41,6 @@ def test_a_layer_that_is_listed_twice_is_transferred_once() -> None:
     image = build_image([b"same", b"other"])
     raw = changed(lambda d: d["layers"].append(d["layers"][0]), image.manifest)
     assert read_image(raw).declared_bytes == sum(len(blob) for blob in image.blobs.values())
-
-
-def test_uncompressed_and_zstd_layers_are_taken() -> None:
-    def retype(document: dict[str, Any]) -> None:
-        document["layers"][0]["mediaType"] = "application/vnd.oci.image.layer.v1.tar+zstd"
-        document["layers"][1]["mediaType"] = "application/vnd.oci.image.layer.v1.tar"
-
-    assert len(read_image(changed(retype)).layers) == 2
-
-
-DOCKER_TYPES = [
-    "application/vnd.docker.image.rootfs.diff.tar",
-    "application/vnd.docker.image.rootfs.diff.tar.gzip",
-    "application/vnd.docker.image.rootfs.diff.tar.zstd",
-]
-OCI_TYPES = [f"application/vnd.oci.image.layer.v1.tar{packed}" for packed in ("", "+gzip", "+zstd")]
-
-
-def test_which_types_an_image_has() -> None:
-    for number, media_type in enumerate(DOCKER_TYPES + OCI_TYPES):
-        document = json.loads(IMAGE.manifest)
-        document["layers"].append(descriptor(media_type, b"%d" % number))
-        assert read_image(as_json(document)).layers[2].media_type == media_type
-    for media_type in (OCI["config"], DOCKER["config"]):
-        document["config"]["mediaType"] = media_type
-        assert read_image(as_json(document)).config.media_type == media_type
-    assert ACCEPT == (
-        "application/vnd.oci.image.index.v1+json",
-        "application/vnd.docker.distribution.manifest.list.v2+json",
-        "application/vnd.oci.image.manifest.v1+json",
-        "application/vnd.docker.distribution.manifest.v2+json",
-    )
 
 
 def test_an_image_has_a_thousand_layers_at_most() -> None:
@@ -130,24 +84,6 @@ def test_sizes_that_every_reader_of_json_keeps() -> None:
     assert read_image(changed(set_in_layer(size=0))).layers[0].size == 0
     with pytest.raises(UnsupportedManifest):
         read_image(changed(set_in_layer(size=2**53)))
-
-
-def test_attestations_are_told_by_their_annotation_and_not_chosen() -> None:
-    platform = {"os": "linux", "architecture": "amd64"}
-    marked = {"vnd.docker.reference.type": "attestation-manifest"}
-    items = [
-        descriptor(OCI["manifest"], b"a", platform=platform, annotations=marked),
-        descriptor(OCI["manifest"], b"b", platform=platform, annotations={"x": "y"}),
-    ]
-    listed = read_document(as_json({"schemaVersion": 2, "manifests": items}), OCI_INDEX)
-    assert isinstance(listed, Index)
-    assert [entry.is_attestation for entry in listed.entries] == [True, False]
-    assert choose(listed.entries, AMD64) is listed.entries[1]
-    assert choose(listed.entries[:1], AMD64) is None
-
-
-def set_in_layer(**items: object) -> Change:
-    return lambda document: document["layers"][0].update(items)
 
 
 @pytest.mark.parametrize(
@@ -235,68 +171,6 @@ def test_more_than_four_mebibytes_are_refused() -> None:
     assert refusal.value.raw == "size"
 
 
-@pytest.mark.parametrize(
-    ("content_type", "raw"),
-    [
-        (OCI_INDEX, "media type"),
-        (DOCKER["index"], "media type"),
-        (f"{OCI_MANIFEST}, {OCI_INDEX}", "media type"),
-        ("application/vnd.docker.distribution.manifest.v1+prettyjws", "schema 1"),
-        ("application/vnd.docker.distribution.manifest.v1+json", "schema 1"),
-    ],
-)
-def test_the_content_type_must_not_contradict(content_type: str, raw: str) -> None:
-    """CVE-2021-41190: a document that is an image to some and a list to others."""
-    with pytest.raises(UnsupportedManifest) as refusal:
-        read_document(IMAGE.manifest, content_type)
-    assert refusal.value.raw == raw
-
-
-@pytest.mark.parametrize(
-    "content_type",
-    [
-        "",
-        "application/json",
-        "application/json; charset=utf-8",
-        "application/octet-stream",
-        "text/plain",
-        "text/html",
-        OCI_MANIFEST.upper(),
-        f"{OCI_MANIFEST}, {OCI_MANIFEST}",
-        DOCKER["manifest"],
-    ],
-)
-def test_a_server_that_does_not_know_what_it_sends(content_type: str) -> None:
-    found = read_document(IMAGE.manifest, content_type)
-    assert isinstance(found, Manifest)
-    assert found.media_type == OCI_MANIFEST
-    bare = changed(lambda d: d.pop("mediaType"))
-    read = replace(found, raw=bare, digest=digest_of(bare))
-    assert replace(read_document(bare, content_type), media_type=OCI_MANIFEST) == read
-
-
-def test_a_list_without_a_type() -> None:
-    assert isinstance(read_document(as_json({"manifests": []}), "text/plain"), Index)
-
-
-@pytest.mark.parametrize("own", ["application/vnd.cncf.helm.chart.v1", "application/vnd.example+json"])
-def test_a_type_that_no_image_has(own: str) -> None:
-    for raw, content_type in (
-        (changed(lambda d: d.update(mediaType=own)), OCI_MANIFEST),
-        (changed(lambda d: d.pop("mediaType")), own),
-    ):
-        with pytest.raises(UnsupportedManifest) as refusal:
-            read_document(raw, content_type)
-        assert refusal.value.raw == "media type"
-
-
-def test_a_document_without_a_type_has_that_of_its_answer_and_nothing_else() -> None:
-    raw = changed(lambda d: d.pop("mediaType"))
-    assert isinstance(read_document(raw, OCI_MANIFEST), Manifest)
-    with pytest.raises(UnsupportedManifest):
-        read_document(raw, OCI_INDEX)
-
-
 def test_another_digest_than_was_asked_for() -> None:
     with pytest.raises(DigestMismatch):
         read_document(IMAGE.manifest, OCI_MANIFEST, digest_of(b"other"))
@@ -306,35 +180,6 @@ def test_another_digest_than_was_asked_for() -> None:
 def test_honest_inline_data_are_no_reason_to_refuse(data: str | None) -> None:
     item = descriptor(OCI["layer"], b"two", data=data)
     assert len(read_image(changed(lambda d: d["layers"].append(item))).layers) == 3
-
-
-@pytest.mark.parametrize(
-    "media_type",
-    ["application/octet-stream", "application/json", "text/html", "text/plain", "", None, "Text/HTML; x=y"],
-)
-def test_a_config_under_another_label(media_type: str | None) -> None:
-    """moby/moby#48361, moby/moby#44568: what registries have made of the config's type."""
-    found = read_image(changed(lambda d: d["config"].update(mediaType=media_type)))
-    assert found.config.digest == IMAGE.config_digest
-
-
-@pytest.mark.parametrize(
-    ("media_type", "outside"),
-    [
-        ("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", True),
-        ("application/vnd.oci.image.layer.nondistributable.v1.tar", True),
-        ("application/vnd.oci.image.layer.nondistributable.v1.tar+zstd", True),
-        ("application/vnd.oci.image.layer.v1.tar+bzip2", False),
-        ("application/vnd.oci.image.layer.v1.tar.gzip", False),
-        ("application/octet-stream", False),
-        ("application/x-gzip", False),
-        ("Application/Vnd.OCI.image.layer.v1.tar+gzip; q=1", False),
-    ],
-)
-def test_a_layer_under_another_label(media_type: str, outside: bool) -> None:
-    """Its bytes say what it is, and the registry whether it has it (containerd/containerd#7676)."""
-    assert read_image(changed(set_in_layer(mediaType=media_type))).layers[0].outside is outside
-    assert read_image(changed(set_in_layer(mediaType=media_type, urls=["https://x.example/"]))).layers[0].outside
 
 
 @pytest.mark.parametrize(
@@ -385,63 +230,6 @@ def test_what_is_too_large_is_not_called_invalid(raw: bytes, reason: str) -> Non
     with pytest.raises(UnsupportedManifest) as refusal:
         read_document(raw, OCI_MANIFEST)
     assert (refusal.value.raw, refusal.value.params["reason"]) == ("size", reason)
-
-
-@pytest.mark.parametrize(
-    "sibling",
-    [
-        "x",
-        None,
-        [],
-        {},
-        {"mediaType": 5, "digest": "x", "size": -1},
-        {"mediaType": OCI_MANIFEST, "digest": "sha512:x", "platform": {"os": "linux", "architecture": "arm"}},
-        {"mediaType": OCI_MANIFEST, "platform": {"os": 5}},
-        {"mediaType": OCI_MANIFEST, "data": "%%%", "urls": ["x"], "annotations": ["x"], "platform": []},
-        {"mediaType": OCI_MANIFEST, "artifactType": "application/vnd.in-toto+json",
-         "platform": {"os": "linux", "architecture": "amd64"}},
-    ],
-)  # fmt: skip
-def test_an_entry_that_is_not_chosen_is_not_judged(sibling: object) -> None:
-    chosen = descriptor(OCI["manifest"], b"x", platform={"os": "Linux", "architecture": "x86_64"})
-    listed = read_document(as_json({"schemaVersion": 2, "manifests": [sibling, chosen, sibling]}), OCI_INDEX)
-    assert isinstance(listed, Index)
-    entry = choose(listed.entries, AMD64)
-    assert entry is not None
-    assert entry.descriptor.digest == chosen["digest"]
-
-
-@pytest.mark.parametrize(("name", "raw"), [("size", "size"), ("digest", "digest")])
-def test_the_entry_that_is_chosen_is_judged(name: str, raw: str) -> None:
-    item = descriptor(OCI["manifest"], b"x", platform={"os": "linux", "architecture": "amd64"}) | {name: "x"}
-    listed = read_document(as_json({"schemaVersion": 2, "manifests": [item]}), OCI_INDEX)
-    assert isinstance(listed, Index)
-    entry = choose(listed.entries, AMD64)
-    assert entry is not None
-    with pytest.raises(UnsupportedManifest) as refusal:
-        _ = entry.descriptor
-    assert refusal.value.raw == raw
-
-
-@pytest.mark.parametrize(
-    "platform",
-    [
-        None,
-        "linux/amd64",
-        {},
-        {"os": "linux"},
-        {"os": 1, "architecture": "amd64"},
-        {"os": "li\x1bnux", "architecture": "amd64"},
-        {"os": "linux", "architecture": "amd64", "variant": 8},
-        {"os": "linux", "architecture": "amd64", "variant": "v8\n"},
-    ],
-)
-def test_entries_without_a_platform_are_not_chosen(platform: object) -> None:
-    raw = as_json({"schemaVersion": 2, "manifests": [descriptor(OCI["manifest"], b"x", platform=platform)]})
-    listed = read_document(raw, OCI_INDEX)
-    assert isinstance(listed, Index)
-    assert choose(listed.entries, AMD64) is None
-    assert missing(AMD64, [one.platform for one in listed.entries]).params["offered"] == "no platform that it names"
 
 
 @pytest.mark.parametrize(

@@ -120,10 +120,6 @@ class TestOnThePage:
         blank = {"host": "", "username": "", "password": "", "name": "", "hold": "pull"}
         return browser.post(f"{NEW}{query}", blank | typed | {"paste": paste}, follow=True)
 
-    @pytest.fixture
-    def browser(self, as_user: Callable[[User], Client], bob: User) -> Client:
-        return as_user(bob)
-
     def test_the_kind_and_all_fields_come_from_it(self, browser: Client) -> None:
         answer = self.post(browser, f"echo {SECRET} | docker login ghcr.io -u alice --password-stdin")
 
