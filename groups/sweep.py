@@ -38,7 +38,7 @@ from groups.storage import garbage
 from registries.actions import destroy_overdue, destroy_unopenable, note_destroyed, note_tls_hosts
 from registries.failures import Interrupted
 from registries.foundation.actor import PORTAL
-from registries.secrets import sqlite_remnants
+from registries.secrets import issuer_rotation, sqlite_remnants
 from registries.secrets.epochs import begin_epoch, delete_past_epochs
 
 Step: TypeAlias = "tuple[str, Callable[[], int | dict[str, int]]]"
@@ -89,6 +89,7 @@ def _steps(thorough: bool) -> list[Step]:
         ("tls_hosts_noted", note_tls_hosts),
         ("sealing_keys_created", begin_epoch),
         ("sealing_keys_deleted", delete_past_epochs),
+        ("issuer_keys_rotated", issuer_rotation.keep_schedule),
         ("pulls_woken", wake_pulls),
         ("nodes_released", release_silent),
         ("instances_moved", drain.move_next_instances),

@@ -43,6 +43,7 @@ PORTAL_LEASE_SECONDS = ENV.lease_seconds
 PORTAL_BLOB_GRACE_SECONDS = ENV.blob_grace_seconds
 PORTAL_FAILPOINTS_DIR = ENV.failpoints_dir
 PORTAL_WORKERS = ENV.workers
+PORTAL_ISSUER_KEY_DAYS = ENV.issuer_key_days
 PORTAL_SUPPORT_EMAIL = ENV.support_email
 PORTAL_PORT = ENV.port
 PORTAL_LAYERS_PORT = ENV.layers_port

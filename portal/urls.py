@@ -57,6 +57,7 @@ urlpatterns = [
     path("api/docs", docs.docs, name="api_docs"),
     path("api/public/", api.public.urls),
     path("api/v1/", api.v1.urls),
+    path("oidc/", include("portal.issuers.urls")),
     path("v2/", include("groups.delivery.urls")),
     path("node/v1/", include("groups.nodes.urls")),
     path("o/<slug:org>/registries/", include("registries.urls")),

@@ -92,9 +92,10 @@ def _without_waiting_for_the_disk() -> Iterator[None]:
 @pytest.fixture(autouse=True, scope="session")
 def _keys() -> None:
     """What `up` prepares before the first request."""
-    from registries.secrets import keyring
+    from registries.secrets import issuer_rotation, keyring
 
     keyring.create_missing()
+    issuer_rotation.ensure_key()
 
 
 @pytest.fixture(autouse=True)
@@ -159,10 +160,12 @@ def _organization(slug: str, name: str, owner: Any) -> Any:
     """What `portal.organizations.actions.create_organization` makes, without a record in its activity."""
     from groups.models import Quota
     from portal.models import Organization
+    from portal.organizations.identities import mark_organization, mark_project
 
     organization = Organization.objects.create(slug=slug, name=name)
+    mark_organization(organization)
     Quota.objects.create(organization_id=organization.pk)
-    organization.projects.create(slug="default", name="Default")
+    mark_project(organization.projects.create(slug="default", name="Default"))
     organization.memberships.create(user=owner, role="owner")
     return organization
 

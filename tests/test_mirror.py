@@ -76,6 +76,11 @@ TESTED_BY = {
     "groups/web/test_lifecycle_views.py": ["groups.web.group_page", "groups.web.requests"],
     "groups/web/test_new_group_views_reading.py": ["groups.web.image_field"],
     "groups/web/test_sign_in_confirmation.py": ["groups.queries.sign_in_offers"],
+    "registries/federation/test_tokens.py": [
+        "registries.federation.identities",
+        "registries.federation.issuer",
+        "registries.federation.subjects",
+    ],
     "interop/test_agent_podman.py": [
         "groups.agent.__main__",
         "groups.agent.podman",

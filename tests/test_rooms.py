@@ -10,7 +10,7 @@ from tests.support.product_modules import CHECKOUT
 
 TOP_LEVEL = {
     "registries": {
-        "actions", "admin", "authorities", "credential_rows", "hosts", "models", "urls", "views",
+        "actions", "admin", "authorities", "credential_rows", "hosts", "trust_views", "urls", "views",
     },
     "groups": {"failpoints", "failures", "jobs", "sweep", "urls", "worker"},
     "portal": {"settings", "urls", "wsgi"},

@@ -73,6 +73,7 @@ class Environment:
     blob_grace_seconds: float
     failpoints_dir: Path | None
     workers: int
+    issuer_key_days: int
     port: int
     layers_port: int
     api_calls_a_minute: int
@@ -169,6 +170,7 @@ def read() -> Environment:
         blob_grace_seconds=positive(env, "PORTAL_BLOB_GRACE_SECONDS", 3600),
         failpoints_dir=Path(failpoints).absolute() if failpoints else None,
         workers=env.int("PORTAL_WORKERS", max(2, os.cpu_count() or 2)),
+        issuer_key_days=at_least_one(env, "PORTAL_ISSUER_KEY_DAYS", 30),
         port=port,
         layers_port=layers_port,
         api_calls_a_minute=env.int("PORTAL_API_CALLS_A_MINUTE", 240),

@@ -1,4 +1,4 @@
-"""The short way of requests by nodes and their container tools."""
+"""The short way of requests by nodes, their container tools and clouds."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from django.urls import resolve
 
 
 class MachinesMiddleware:
-    """Passes requests of nodes straight to their views: sessions, forms, messages and sign-in are for people, and take
-    longer than a poll."""
+    """Passes requests of nodes straight to their views, and those of clouds for an issuer's documents: sessions, forms,
+    messages and sign-in are for people, and take longer than a poll."""
 
-    PREFIXES = ("/node/v1/", "/v2/")
+    PREFIXES = ("/node/v1/", "/oidc/", "/v2/")
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
@@ -30,9 +32,12 @@ class Role(models.TextChoices):
 
 class Organization(models.Model):
     """A customer. All of a customer's rows belong to one organization and are invisible to others. Its limits and
-    suspension are its `groups.models.Quota`."""
+    suspension are its `groups.models.Quota`. `uuid` names it in tokens of its issuer: it never changes and is never
+    given again; `identity_mark` proves that the portal gave it (`registries.secrets.identity_marks`)."""
 
     id = OrganizationIdField("ID", primary_key=True, auto_created=True)
+    uuid = models.UUIDField("UUID", unique=True, default=uuid.uuid4, editable=False)
+    identity_mark = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
     slug = models.CharField("address", max_length=63, unique=True, validators=[SLUG])
     name = models.CharField(max_length=120)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -53,9 +58,11 @@ class Organization(models.Model):
 
 
 class Project(models.Model):
-    """A folder of groups inside an organization; each organization has `default`."""
+    """A folder of groups inside an organization; each organization has `default`. `uuid` as of an organization."""
 
     id = ProjectIdField("ID", primary_key=True, auto_created=True)
+    uuid = models.UUIDField("UUID", unique=True, default=uuid.uuid4, editable=False)
+    identity_mark = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="projects")
     slug = models.CharField("address", max_length=63, validators=[SLUG])
     name = models.CharField(max_length=120)

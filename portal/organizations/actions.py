@@ -15,6 +15,7 @@ from portal.accounts.session_epoch import end_sessions_of
 from portal.models import AddressProof, Membership, Organization, Project, Role, User
 from portal.organizations.api_key_rows import KEY_ROLE
 from portal.organizations.holdings import Ended, end_holdings, end_invitations_to, record_end
+from portal.organizations.identities import mark_organization, mark_project
 from portal.organizations.rules import (
     refuse_member,
     require_able_to_join,
@@ -47,8 +48,9 @@ def create_organization(*, slug: str, name: str, owner: User | NewPerson, by: Ac
             person = User.objects.select_for_update(no_key=True).get(pk=owner.pk)
             require_able_to_join(person)
         organization = Organization.objects.create(slug=slug, name=name)
+        mark_organization(organization)
         Quota.objects.create(organization_id=organization.pk)
-        Project.objects.create(organization=organization, slug="default", name="Default")
+        mark_project(Project.objects.create(organization=organization, slug="default", name="Default"))
         Membership.objects.create(organization=organization, user=person, role=Role.OWNER)
         record(
             by,
@@ -87,6 +89,7 @@ def add_project(organization: Organization, *, slug: str, name: str, by: Actor) 
     with transaction.atomic():
         quotas.lock_organization(organization.pk)
         project = Project.objects.create(organization=organization, slug=slug, name=name)
+        mark_project(project)
         record(
             by,
             "organization.project_added",

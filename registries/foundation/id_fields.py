@@ -28,6 +28,7 @@ from registries.foundation.ids import (
     SsoProviderId,
     SsoSignInId,
     TokenId,
+    TrustId,
     UserId,
     VerifiedDomainId,
     WebhookId,
@@ -86,6 +87,12 @@ class CredentialIdField(UUIDField[_Set, _Get]):
     _pyi_private_set_type: CredentialId
     _pyi_private_get_type: CredentialId
     _pyi_lookup_exact_type: CredentialId | str
+
+
+class TrustIdField(UUIDField[_Set, _Get]):
+    _pyi_private_set_type: TrustId
+    _pyi_private_get_type: TrustId
+    _pyi_lookup_exact_type: TrustId | str
 
 
 class ImageIdField(UUIDField[_Set, _Get]):

@@ -7,40 +7,93 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('portal', '0001_initial'),
+        ("portal", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Credential',
+            name="Credential",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('provider', models.CharField(max_length=20, verbose_name='registry')),
-                ('name', models.CharField(max_length=63)),
-                ('host', models.CharField(max_length=255)),
-                ('fields', models.JSONField(blank=True, default=dict)),
-                ('hold', models.CharField(choices=[('pull', 'Until the pull that uses it ends'), ('hour', 'For other groups too, for at most an hour')], default='pull', max_length=4)),
-                ('epoch', models.PositiveIntegerField(editable=False, null=True)),
-                ('sealed', models.BinaryField(null=True)),
-                ('received_at', models.DateTimeField(auto_now_add=True)),
-                ('deadline', models.DateTimeField()),
-                ('used_count', models.PositiveIntegerField(default=0)),
-                ('used_hosts', models.JSONField(blank=True, default=list)),
-                ('last_used_at', models.DateTimeField(blank=True, null=True)),
-                ('destroyed_at', models.DateTimeField(blank=True, null=True)),
-                ('destroyed_because', models.CharField(blank=True, choices=[('settled', 'the pull ended'), ('deadline', 'its time was over'), ('removed', 'a member removed it'), ('replaced', 'another one took its place'), ('operator', 'an operator destroyed it')], max_length=10)),
-                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='credentials', to='portal.organization')),
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ("provider", models.CharField(max_length=20, verbose_name="registry")),
+                ("name", models.CharField(max_length=63)),
+                ("host", models.CharField(max_length=255)),
+                ("fields", models.JSONField(blank=True, default=dict)),
+                (
+                    "hold",
+                    models.CharField(
+                        choices=[
+                            ("pull", "Until the pull that uses it ends"),
+                            ("hour", "For other groups too, for at most an hour"),
+                        ],
+                        default="pull",
+                        max_length=4,
+                    ),
+                ),
+                ("epoch", models.PositiveIntegerField(editable=False, null=True)),
+                ("sealed", models.BinaryField(null=True)),
+                ("received_at", models.DateTimeField(auto_now_add=True)),
+                ("deadline", models.DateTimeField()),
+                ("used_count", models.PositiveIntegerField(default=0)),
+                ("used_hosts", models.JSONField(blank=True, default=list)),
+                ("last_used_at", models.DateTimeField(blank=True, null=True)),
+                ("destroyed_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "destroyed_because",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("settled", "the pull ended"),
+                            ("deadline", "its time was over"),
+                            ("removed", "a member removed it"),
+                            ("replaced", "another one took its place"),
+                            ("operator", "an operator destroyed it"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="credentials",
+                        to="portal.organization",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-received_at'],
-                'indexes': [models.Index(fields=['organization', '-received_at'], name='registries__organiz_f990ee_idx'), models.Index(fields=['deadline'], name='registries__deadlin_c9c160_idx')],
-                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('destroyed_at__isnull', False), ('epoch__isnull', True), ('sealed__isnull', True)), models.Q(('destroyed_at__isnull', True), ('epoch__isnull', False), ('sealed__isnull', False)), _connector='OR'), name='credential_sealed_or_destroyed')],
+                "ordering": ["-received_at"],
+                "indexes": [
+                    models.Index(fields=["organization", "-received_at"], name="registries__organiz_f990ee_idx"),
+                    models.Index(fields=["deadline"], name="registries__deadlin_c9c160_idx"),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("destroyed_at__isnull", False), ("epoch__isnull", True), ("sealed__isnull", True)
+                            ),
+                            models.Q(
+                                ("destroyed_at__isnull", True), ("epoch__isnull", False), ("sealed__isnull", False)
+                            ),
+                            _connector="OR",
+                        ),
+                        name="credential_sealed_or_destroyed",
+                    )
+                ],
             },
         ),
     ]

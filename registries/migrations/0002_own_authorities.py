@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('registries', '0001_initial'),
+        ("registries", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='credential',
-            name='ca',
-            field=models.TextField(blank=True, db_default='', default='', verbose_name='own authorities'),
+            model_name="credential",
+            name="ca",
+            field=models.TextField(blank=True, db_default="", default="", verbose_name="own authorities"),
         ),
     ]

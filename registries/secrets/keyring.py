@@ -3,10 +3,12 @@
     <PORTAL_KEY_DIR>/web/     seal-<epoch>.pub   seals a credential, opens nothing
                               data.key           image configs and environments at rest
                               manifests.pub      checks what workers have signed, signs nothing
+                              issuer-<n>.pub     checks tokens of issuers, signs nothing
                               sign-ins.pub       seals what workers need for sign-ins, opens nothing
                               ended/             keys of nodes that must not be used again
     <PORTAL_KEY_DIR>/worker/  seal-<epoch>.key   opens credentials of that epoch
                               layers.key         wraps layer keys at rest, vouches for keys of nodes, signs manifests
+                              issuer-<n>.key     signs tokens of issuers (`registries.secrets.issuer_keys`)
                               <step>.done        steps of an upgrade that are done only once
                               ended/             what must not be used again (`registries.secrets.ended`)
                               tls-hosts/         who has spoken TLS (`registries.secrets.tls_notes`)
@@ -45,6 +47,7 @@ UPGRADE_STEPS = (
     "digests-keyed",
     "addresses-marked",
     "keys-owned",
+    "identities-marked",
 )
 """What is done once when a version is first run. New keys have nothing to upgrade."""
 _EPOCH_FILE = re.compile(r"seal-([0-9]{1,9})\.(?:pub|key)")
@@ -238,6 +241,16 @@ def node_calls_key() -> bytes:
 def accounts_key() -> bytes:
     """Return the 32-byte key of the marks of accounts. Raises KeyUnavailable."""
     return _derived(data_key(), "drayage accounts 1")
+
+
+def trusts_key() -> bytes:
+    """Return the 32-byte key of the marks of trusts. Raises KeyUnavailable."""
+    return _derived(data_key(), "drayage trusts 1")
+
+
+def identities_key() -> bytes:
+    """Return the 32-byte key of the marks of organizations' and projects' uuids. Raises KeyUnavailable."""
+    return _derived(data_key(), "drayage identities 1")
 
 
 def digests_key() -> bytes:

@@ -37,8 +37,12 @@ UNIQUE = {
     "portal_notice occurrence_id,user_id",
     "portal_notice occurrence_id,webhook_id",
     "portal_organization slug",
+    "portal_organization uuid",
     "portal_passwordreset token_hash",
     "portal_project organization_id,slug",
+    "portal_project uuid",
+    "registries_trust organization_id,host",
+    "registries_trust project_id,host",
     "portal_providerlogout jti_hash",
     "portal_ssoprovider organization_id",
     "portal_ssosignin state_hash",
@@ -158,6 +162,11 @@ REFERENCES = {
     "portal_webhook.organization_id portal_organization",
     "registries_credential.created_by_id portal_user",
     "registries_credential.organization_id portal_organization",
+    "registries_trust.created_by_id portal_user",
+    "registries_trust.organization_id portal_organization",
+    "registries_trust.project_id portal_project",
+    "registries_trustuse.organization_id portal_organization",
+    "registries_trustuse.trust_id registries_trust",
 }
 """Column and the table of the row."""
 

@@ -97,10 +97,12 @@ _OPERATORS = _STAFF | _refused(Outcome.DENIED, ["support"])
 _NOBODY = _refused(Outcome.ABSENT, PEOPLE)
 _NODES = _refused(Outcome.NO_KEY, PEOPLE)
 
-NO_SESSION = ("api-public:", "api-v1:", "delivery:", "nodes:")
+NO_SESSION = ("api-public:", "api-v1:", "delivery:", "issuers:", "nodes:")
 OTHERS: dict[str, Mapping[str, Outcome]] = {
     "livez": _ANYBODY,
     "readyz": _ANYBODY,
+    "issuers:discovery": _ANYBODY,
+    "issuers:jwks": _ANYBODY,
     "metrics": _ANYBODY,  # with PORTAL_METRICS_TOKEN, whoever has it
     "api_docs": _ANYBODY,
     "api-*:openapi-json": _ANYBODY,

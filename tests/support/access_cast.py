@@ -96,7 +96,8 @@ class AccessCast:
         known: dict[str, Any] = {
             "organization_name": "acme", "project_name": "default", "container_group_name": group,
             "container_group_instance_id": self.values["groups"]["instance"],
-            "webhook_id": self.values["portal"]["webhook"], "key": "x", "token": "x", "uidb36": "1",
+            "webhook_id": self.values["portal"]["webhook"],
+            "issuer": self.acme.uuid, "key": "x", "token": "x", "uidb36": "1",
             "reference": "latest", "digest": "sha256:" + "0" * 64, "queue": "pulls", "what": "failure",
             "pk": self.values["groups"]["failure"], "app_label": "portal", "url": "nothing", "content_type_id": 1,
             "identity": NOBODY, "sign_in": NOBODY, "browser": NOBODY, "organization": 0,

@@ -14,7 +14,8 @@ SHOWN = ("portal_ssoprovider", "portal_verifieddomain", "portal_linkedidentity")
 """Models in the admin whose pages change nothing, apart from their lists."""
 ADMIN_PAGES = ("changelist", "add", "history", "delete", "change")
 PUBLIC = {
-    "livez", "readyz", "metrics", "api_docs", "account_login", "account_logout", "account_inactive", "account_signup",
+    "livez", "readyz", "metrics", "issuers:discovery", "issuers:jwks",
+    "api_docs", "account_login", "account_logout", "account_inactive", "account_signup",
     "account_reset_password", "account_reset_password_done", "account_reset_password_from_key",
     "account_reset_password_from_key_done", "account_confirm_login_code", "mfa_authenticate",
     "mfa_login_webauthn",

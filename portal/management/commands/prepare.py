@@ -8,10 +8,11 @@ from django.core.management.base import BaseCommand, CommandError
 
 from groups.nodes.vouching import vouch_existing
 from portal.accounts.authority import mark_existing
+from portal.organizations import identities
 from portal.organizations.key_owners import own_existing
 from portal.runtime.data_folder import make_data_folder
 from portal.runtime.keyed_digests import key_existing
-from registries.secrets import keyring
+from registries.secrets import issuer_rotation, keyring
 from registries.secrets.private_files import NotPrivate
 from registries.secrets.resealing import reseal_previous_format
 
@@ -30,6 +31,7 @@ class Command(BaseCommand):
         try:
             make_data_folder(self.stdout.write)
             keyring.create_missing()
+            issuer_rotation.ensure_key()
         except NotPrivate as problem:
             raise CommandError(str(problem)) from None
         call_command("migrate", interactive=False, verbosity=0)
@@ -38,5 +40,6 @@ class Command(BaseCommand):
         vouch_existing()
         mark_existing()
         own_existing()
+        identities.mark_existing()
         key_existing()
         call_command("collectstatic", interactive=False, verbosity=0)

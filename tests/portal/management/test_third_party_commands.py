@@ -67,6 +67,7 @@ OWN = {
     "lift_sign_in_limits",
     "prepare",
     "reset_second_factors",
+    "rotate_issuer_keys",
     "rqworker",
     "serve",
     "sweep",

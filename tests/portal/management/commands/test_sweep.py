@@ -26,6 +26,7 @@ def test_the_command_prints_one_line(transactional_db: None, blobs: Path, capsys
         "tls_hosts_noted",
         "sealing_keys_created",
         "sealing_keys_deleted",
+        "issuer_keys_rotated",
         "pulls_woken",
         "nodes_released",
         "instances_moved",

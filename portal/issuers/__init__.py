@@ -1,0 +1,1 @@
+"""The public documents of organizations' issuers, which clouds fetch to verify tokens."""
