@@ -32,6 +32,7 @@ from registries.failures.credentials import (
     CredentialExpired,
     CredentialMalformed,
     CredentialTampered,
+    TrustRefused,
 )
 from registries.failures.images import (
     DigestMismatch,
@@ -67,6 +68,7 @@ __all__ = [
     "ResolverFailed",
     "Service",
     "TlsInvalid",
+    "TrustRefused",
     "Unexpected",
     "UnsupportedManifest",
     "Where",

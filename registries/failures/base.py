@@ -11,7 +11,7 @@ from typing import ClassVar
 from registries.failures.services import Service, names_of
 
 MAX_RAW_LENGTH = 80
-_MAX_NAMES = {"host": 260, "met": 260, "repository": 255}
+_MAX_NAMES = {"host": 260, "met": 260, "repository": 255, "issuer": 260, "subject": 400, "audience": 260}
 """Names that are shown whole: one that is cut short can't be looked up, or compared with another."""
 
 

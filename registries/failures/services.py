@@ -50,7 +50,8 @@ def names_of(params: Mapping[str, object]) -> dict[str, str]:
 
     `{part}` is the service without its host: "the registry's storage". `{who}` names it with the host that was met and
     the registry that it belongs to: "the storage minio.example:9000 of the registry harbor.example". `{Part}` and
-    `{Who}` begin a sentence. `{place}` is the host alone. `{or_no_redirect}` is another way out for a storage.
+    `{Who}` begin a sentence. `{place}` is the host alone, and `{cloud}` the cloud that exchanges tokens.
+    `{or_no_redirect}` is another way out for a storage.
     """
     host = str(params.get("host") or "")
     met = str(params.get("met") or host)
@@ -64,6 +65,7 @@ def names_of(params: Mapping[str, object]) -> dict[str, str]:
     else:
         label = "sign-in service" if service is Service.SIGN_IN else "storage"
         who = f"the {label} {met} of the registry {host}" if met != host else f"the {label} of the registry {host}"
+    cloud = str(params.get("cloud") or "the registry's cloud")
     return {
         "part": part,
         "Part": _capital(part),
@@ -71,6 +73,8 @@ def names_of(params: Mapping[str, object]) -> dict[str, str]:
         "Who": _capital(who),
         "place": met or "…",
         "or_no_redirect": _NO_REDIRECT if service is Service.STORAGE else "",
+        "cloud": cloud,
+        "Cloud": _capital(cloud),
     }
 
 

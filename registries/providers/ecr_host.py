@@ -49,13 +49,15 @@ PUBLIC_API_HOST = f"api.ecr-public.{PUBLIC_REGION}.amazonaws.com"
 
 @dataclass(frozen=True)
 class EcrHost:
-    """A private ECR registry: `123456789012.dkr.ecr.eu-west-1.amazonaws.com`."""
+    """A private ECR registry: `123456789012.dkr.ecr.eu-west-1.amazonaws.com`. `api_suffix` is the domain of the
+    partition's services."""
 
     account: str
     region: str
     partition: str
     api_host: str
     fips: bool
+    api_suffix: str
 
 
 def parse_host(host: str) -> EcrHost | None:
@@ -67,5 +69,5 @@ def parse_host(host: str) -> EcrHost | None:
         if match := re.fullmatch(pattern, host):
             account, fips, region = match.groups()
             api_host = f"{'ecr-fips' if fips else 'api.ecr'}.{region}.{partition.api_suffix}"
-            return EcrHost(account, region, partition.name, api_host, fips is not None)
+            return EcrHost(account, region, partition.name, api_host, fips is not None, partition.api_suffix)
     return None

@@ -21,7 +21,8 @@ from registries.failures import (
 CODES = {
     "authentication_failed", "access_denied", "image_not_found", "image_too_large", "store_failed",
     "platform_missing", "unsupported_manifest", "digest_mismatch", "rate_limited", "registry_unreachable",
-    "tls_invalid", "host_not_allowed", "credential_malformed", "credential_expired", "interrupted", "unexpected",
+    "tls_invalid",
+    "trust_refused", "host_not_allowed", "credential_malformed", "credential_expired", "interrupted", "unexpected",
     "credential_tampered", "storage_quota_reached", "organization_suspended", "registry_refuses", "host_unknown",
     "resolver_failed",
 }  # fmt: skip

@@ -42,15 +42,16 @@ class Seen:
     kind: str = ""
     username: str = ""
     secret: str = ""
+    body: bytes = field(default=b"", repr=False)
 
     @classmethod
-    def of(cls, method: str, target: str, headers: Mapping[str, str]) -> Self:
+    def of(cls, method: str, target: str, headers: Mapping[str, str], body: bytes = b"") -> Self:
         path, _, query = target.partition("?")
         kind, _, value = headers.get("authorization", "").partition(" ")
         username, secret = "", value
         if kind.lower() == "basic":
             username, _, secret = base64.b64decode(value).decode().partition(":")
-        return cls(method, path, query, headers, kind.lower(), username, secret)
+        return cls(method, path, query, headers, kind.lower(), username, secret, body)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -72,7 +73,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         names = {name.lower() for name in self.headers}
         lines = {name: self.headers.get_all(name, []) for name in names}
-        seen = Seen.of(self.command, self.path, {name: ", ".join(texts) for name, texts in lines.items()})
+        body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        seen = Seen.of(self.command, self.path, {name: ", ".join(texts) for name, texts in lines.items()}, body)
         self.fault = self.registry.log(seen)
         if self.fault.delay:
             self.registry.closing.wait(self.fault.delay)
