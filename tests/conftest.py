@@ -37,7 +37,7 @@ from django.test import Client  # noqa: E402
 django.setup()  # conftests of folders import models before pytest-django gets to it
 del os.environ["DJANGO_SETTINGS_MODULE"]  # else pytest-xdist's processes read the settings before this file
 
-pytest_plugins = ("tests.support.database_fixtures",)
+pytest_plugins = ("tests.support.cloud_fixtures", "tests.support.database_fixtures")
 PASSWORD = "correct horse battery"
 OTHER_LEVELS = ("interop", "faults", "browser")
 """Markers of tests that are neither fast nor slow: docs/testing.md tells the levels."""

@@ -92,6 +92,9 @@ TESTED_BY = {
         "registries.providers.quay_trust",
         "registries.providers.trusts",
     ],
+    "registries/trusts/test_actions.py": ["registries.secrets.trust_marks"],
+    "groups/ingest/test_opened_trust.py": ["registries.trusts.rows"],
+    "groups/api/test_trusts.py": ["registries.trusts.presentation"],
     "registries/federation/test_tokens.py": [
         "registries.federation.identities",
         "registries.federation.issuer",

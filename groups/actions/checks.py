@@ -7,20 +7,21 @@ from datetime import timedelta
 from django.db import transaction
 from django.db.models.functions import Now
 
-from groups.ingest.credential_hold import record_typed, stored_credential
+from groups.ingest.credential_hold import Chosen, record_typed, stored_credential
 from groups.models import ContainerGroup, ImageCheck
 from groups.rules import quotas
 from groups.rules.platforms import Replica, default_platform
 from groups.rules.states import Stale, move
 from groups.rules.wakeups import WAKEUP_LOST_AFTER, wake_again, wake_check
-from registries.credential_rows import NewCredential, target_of
-from registries.foundation.activity import record
+from registries.credential_rows import target_of
+from registries.foundation.activity import Target, record
 from registries.foundation.actor import Actor
 from registries.foundation.clock import database_now
-from registries.foundation.ids import OrganizationId
+from registries.foundation.ids import OrganizationId, ProjectId
 from registries.foundation.refusal import Refusal
-from registries.models import Credential
+from registries.models import Credential, Trust
 from registries.oci.reference import Reference
+from registries.trusts.presentation import usual_project
 
 MAX_QUEUED_SECONDS = 300
 """How long a check waits for a worker."""
@@ -45,7 +46,8 @@ def start_check(
     *,
     organization_id: OrganizationId,
     reference: Reference,
-    credential: Credential | NewCredential | None,
+    credential: Chosen,
+    project_id: ProjectId | None = None,
     against: ContainerGroup | None = None,
     platform: str = "",
     resources: Replica | None = None,
@@ -54,9 +56,10 @@ def start_check(
     """Create a check in `queued` and wake a worker on commit. `against` is a group whose pinned image the result is
     compared with; the check is then for that image's platform. `platform` is one that a member chose; without it, the
     check chooses one as a pull for these `resources` would. A new credential is stored with it; a check doesn't extend
-    how long one is kept. Raises TooManyChecks and `quotas.RefusedWhileSuspended`.
+    how long one is kept. `project_id` is the project for which a check by a trust asks: the trust's own, or by
+    default the organization's project `default`. Raises TooManyChecks and `quotas.RefusedWhileSuspended`.
 
-    Only a check with a credential is recorded, as the use of that credential. One of a public image leaves nothing to
+    Only a check with a credential or by a trust is recorded, as a use of it. One of a public image leaves nothing to
     trace.
     """
     rows = ImageCheck.objects.filter(organization_id=organization_id)
@@ -75,7 +78,9 @@ def start_check(
         stored = stored_credential(credential, reference, organization_id=organization_id, created_by_id=by.person_id)
         row = ImageCheck.objects.create(
             organization_id=organization_id,
-            credential=stored,
+            credential=stored if isinstance(stored, Credential) else None,
+            trust=stored if isinstance(stored, Trust) else None,
+            project_id=_project_of(stored, project_id) if isinstance(stored, Trust) else None,
             reference=str(reference),
             registry=reference.registry,
             repository=reference.repository,
@@ -90,9 +95,19 @@ def start_check(
         )
         wake_check(row.pk)
         record_typed(credential, stored, by=by)
-        if stored is not None:
+        if isinstance(stored, Trust):
+            target = Target("trust", stored.pk, stored.name)
+            record(by, "trust.checked", target, organization_id=organization_id, detail=row.reference)
+        if isinstance(stored, Credential):
             record(by, "credential.checked", target_of(stored), organization_id=organization_id, detail=row.reference)
     return row
+
+
+def _project_of(trust: Trust, project_id: ProjectId | None) -> ProjectId | None:
+    if trust.project_id is not None or project_id is not None:
+        return trust.project_id or project_id
+    project = usual_project(trust.organization.projects)
+    return project.pk if project else None
 
 
 def _lock(group: ContainerGroup) -> ContainerGroup | None:

@@ -22,15 +22,17 @@ from groups.storage import garbage
 from registries.credential_rows import extend_for_pull
 from registries.foundation.clock import database_now
 from registries.foundation.ids import BlobId, ImageId, OrganizationId
-from registries.models import Credential
+from registries.models import Credential, Trust
 from registries.oci.reference import Reference
 
 
 def queue_image(
-    organization_id: OrganizationId, reference: Reference, credential: Credential | None, *, platform: str = ""
+    organization_id: OrganizationId, reference: Reference, by: Credential | Trust | None, *, platform: str = ""
 ) -> Image:
-    """Create an image in `queued`, extend its credential for the pull, and wake a worker on commit. `platform` is the
+    """Create an image in `queued` that is pulled `by` a credential or trust, extend a credential for the pull, and wake
+    a worker on commit. `platform` is the
     one that a member chose; without it the pull chooses one (`groups.rules.platforms`)."""
+    credential = by if isinstance(by, Credential) else None
     if credential is not None:
         extend_for_pull(credential.pk)
     image = Image.objects.create(
@@ -39,8 +41,9 @@ def queue_image(
         registry=reference.registry,
         repository=reference.repository,
         version=reference.version,
-        provider=credential.provider if credential else "",
+        provider=by.provider if by else "",
         credential=credential,
+        trust=by if isinstance(by, Trust) else None,
         platform=platform or str(default_platform()),
         platform_chosen=bool(platform),
         retry_until=database_now() + timedelta(seconds=settings.PORTAL_PULL_RETRY_SECONDS),

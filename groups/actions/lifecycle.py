@@ -17,7 +17,7 @@ from django.db.models.functions import Now
 from groups.actions.images import delete_locked, lock_images, queue_image
 from groups.ingest import outcome
 from groups.ingest.claim import seize
-from groups.ingest.credential_hold import lock_credentials, record_settled, record_typed, stored_credential
+from groups.ingest.credential_hold import Chosen, lock_credentials, record_settled, record_typed, stored_credential
 from groups.models import ContainerGroup, Image
 from groups.rules import quotas
 from groups.rules.group_settings import MAX_REPLICAS, NameTaken
@@ -25,11 +25,10 @@ from groups.rules.replicas import add_instances, match_replicas, stop_group
 from groups.rules.sealed_settings import seal_environment, seal_options
 from groups.rules.states import Stale, move
 from groups.rules.wakeups import wake_pull
-from registries.credential_rows import NewCredential
 from registries.foundation.activity import Target, Value, record
 from registries.foundation.actor import Actor
 from registries.foundation.ids import GroupId, OrganizationId, ProjectId
-from registries.models import Credential
+from registries.models import Credential, Trust
 from registries.oci.reference import Reference, parse
 
 Status = ContainerGroup.Status
@@ -41,7 +40,7 @@ def create(
     project_id: ProjectId,
     name: str,
     reference: Reference,
-    credential: Credential | NewCredential | None,
+    credential: Chosen,
     replicas: int = 1,
     cpu: int = 1,
     memory_mb: int = 1024,
@@ -54,10 +53,11 @@ def create(
     options: Mapping[str, object] | None = None,
     by: Actor,
 ) -> ContainerGroup:
-    """Create the group in `pending` with its image in `queued`, and wake a worker on commit. A new credential is stored
-    with it. `options` are settings without a column (`groups.rules.sealed_settings`), `memory_mb` is in MB. `platform`
-    is what its replicas run on, such as `linux/arm64`; without one, the pull chooses it (`groups.rules.platforms`).
-    Raises NameTaken and `quotas.QuotaRefusal`."""
+    """Create the group in `pending` with its image in `queued`, and wake a worker on commit. The image is pulled with
+    the credential, or by the trust; a new credential is stored with it. `options` are settings without a column
+    (`groups.rules.sealed_settings`), `memory_mb` is in MB. `platform` is what its replicas run on, such as
+    `linux/arm64`; without one, the pull chooses it (`groups.rules.platforms`). Raises NameTaken and
+    `quotas.QuotaRefusal`."""
     group_id = GroupId(uuid.uuid4())
     with transaction.atomic():
         quota = quotas.lock_active_organization(organization_id)
@@ -88,10 +88,10 @@ def create(
     return group
 
 
-def retry(group: ContainerGroup, *, credential: Credential | NewCredential | None, by: Actor) -> ContainerGroup:
+def retry(group: ContainerGroup, *, credential: Chosen, by: Actor) -> ContainerGroup:
     """Pull the same reference again for a failed group, or for one whose next image failed, with a stored credential, a
-    new one or none. Deletes the failed image's row; its Failure stays. A credential that the failed pull had kept is
-    destroyed unless it is used again."""
+    new one, by a trust, or with none of them. Deletes the failed image's row; its Failure stays. A credential that the
+    failed pull had kept is destroyed unless it is used again."""
     if group.next_image_id is None:
         _only_from(group, Status.FAILED)
     with transaction.atomic():
@@ -204,7 +204,8 @@ def _reference_of(group: ContainerGroup) -> Reference:
 def _retry_failed(image: Image) -> tuple[bool, Credential | None]:
     """Pull the failed image again for its group, if that needs no new credential. Returns whether it did, and the
     credential that was destroyed with the failed image."""
-    credential = image.credential if image.credential is not None and image.credential.is_live else None
+    held = image.credential if image.credential is not None and image.credential.is_live else None
+    credential = image.trust if image.trust is not None and image.trust.is_live else held
     group = image.groups.filter(status=Status.FAILED).first() or image.next_for.first()
     if group is None or (image.provider and credential is None):
         return False, None  # only a member can give another credential
@@ -216,7 +217,7 @@ def _retry_failed(image: Image) -> tuple[bool, Credential | None]:
         return False, None
 
 
-def _pull_again(group: ContainerGroup, credential: Credential | None) -> Credential | None:
+def _pull_again(group: ContainerGroup, credential: Credential | Trust | None) -> Credential | None:
     """Replace the failed image by a queued one. The caller has locked the quota. Returns the credential that the failed
     pull had kept, if another one takes its place and it was destroyed. Raises Stale if no pull of the group has failed
     any more."""
@@ -225,7 +226,7 @@ def _pull_again(group: ContainerGroup, credential: Credential | None) -> Credent
     failed = current if group.status == Status.FAILED else next_image
     if failed is None or (failed is next_image and failed.status != Image.Status.FAILED):
         raise Stale(f"ContainerGroup {group.pk} is no longer failed")
-    lock_credentials([failed.credential_id, credential.pk if credential else None])
+    lock_credentials([failed.credential_id, credential.pk if isinstance(credential, Credential) else None])
     image = queue_image(group.organization_id, parse(failed.reference), credential, platform=failed.chosen_platform)
     if failed is current:
         move(group, to=Status.PENDING, image=image)

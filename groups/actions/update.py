@@ -15,19 +15,20 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from groups.actions.images import delete_locked, lock_images, queue_image
-from groups.ingest.credential_hold import lock_credentials, record_settled, record_typed, stored_credential
+from groups.ingest.credential_hold import Chosen, lock_credentials, record_settled, record_typed, stored_credential
 from groups.models import ContainerGroup, Image
 from groups.rules import quotas
 from groups.rules.group_settings import MAX_VARIABLES
 from groups.rules.replicas import match_replicas, renew_instances
 from groups.rules.sealed_settings import MASK, open_environment, open_options, seal_environment, seal_options, unmask
 from groups.rules.states import move
-from registries.credential_rows import NewCredential
 from registries.foundation.activity import Target, Value, record
 from registries.foundation.actor import Actor
+from registries.foundation.ids import OrganizationId, ProjectId
 from registries.foundation.refusal import Refusal
-from registries.models import Credential
+from registries.models import Credential, Trust
 from registries.oci.reference import Reference, parse
+from registries.trusts.rows import find_trust
 
 Status = ContainerGroup.Status
 RESOURCES = ("gpu_classes", "shm_size", "storage_amount")
@@ -41,8 +42,9 @@ class GroupChanges:
 
     `options` are settings without a column (`groups.rules.sealed_settings`); None removes one. `environment` is merged
     into the present variables; None removes one. In both, `groups.rules.sealed_settings.MASK` keeps the present value.
-    `reference` is another image, or one whose pull failed, which is then pulled with the credential that was kept if
-    none is given; a `credential` without a reference pulls the same image again. `memory_mb` is in MB.
+    `reference` is another image, or one whose pull failed. Without a credential it is pulled with the one that a failed
+    pull has kept, or else by the trust for its registry, if there is one; a `credential` without a reference pulls the
+    same image again. `memory_mb` is in MB.
     """
 
     options: Mapping[str, object] = field(default_factory=dict)
@@ -52,7 +54,7 @@ class GroupChanges:
     memory_mb: int | None = None
     replicas: int | None = None
     reference: Reference | None = None
-    credential: Credential | NewCredential | None = None
+    credential: Chosen = None
 
 
 @dataclass
@@ -82,7 +84,11 @@ def update(group: ContainerGroup, changes: GroupChanges, *, by: Actor) -> Contai
         stored = destroyed = None
         if (reference := _wanted_image(changes, current, next_image)) is not None:
             quotas.allow_active(quota)
-            credential = changes.credential or _kept_credential(next_image or current, reference)
+            credential = (
+                changes.credential
+                or _kept_credential(next_image or current, reference)
+                or find_trust(OrganizationId(group.organization_id), ProjectId(group.project_id), reference.registry)
+            )
             stored = stored_credential(
                 credential, reference, organization_id=group.organization_id, created_by_id=by.person_id
             )
@@ -206,18 +212,23 @@ def _kept_credential(awaited: Image, reference: Reference) -> Credential | None:
 
 
 def _replace_image(
-    group: ContainerGroup, current: Image, next_image: Image | None, reference: Reference, credential: Credential | None
+    group: ContainerGroup,
+    current: Image,
+    next_image: Image | None,
+    reference: Reference,
+    credential: Credential | Trust | None,
 ) -> Credential | None:
     """Queue another image for the group. A pending or failed group waits for it instead of its present image; any other
     keeps its image until this one is ready. Returns the credential that was destroyed with an image that is no longer
     needed."""
+    credential_id = credential.pk if isinstance(credential, Credential) else None
     if group.status == Status.FAILED:
-        lock_credentials([current.credential_id, credential.pk if credential else None])
+        lock_credentials([current.credential_id, credential_id])
         image = queue_image(group.organization_id, reference, credential, platform=current.chosen_platform)
         move(group, to=Status.PENDING, image=image, version=F("version") + 1)
         return delete_locked(current)
     replaced = current if group.status == Status.PENDING else next_image
-    lock_credentials([replaced.credential_id if replaced else None, credential.pk if credential else None])
+    lock_credentials([replaced.credential_id if replaced else None, credential_id])
     image = queue_image(group.organization_id, reference, credential, platform=current.chosen_platform)
     rows = ContainerGroup.objects.filter(pk=group.pk)
     if replaced is current:

@@ -25,6 +25,7 @@ from registries.foundation.ids import CredentialId
 from registries.foundation.refusal import Refusal
 from registries.foundation.requests import ApiRequest
 from registries.oci.platform import Platform
+from registries.trusts.rows import find_trust
 
 router = Router(tags=["checks"], exclude_unset=True)
 
@@ -51,9 +52,7 @@ def check_image(
 ) -> Iterator[dict[str, object]]:
     """Check an image: its registry, the credential, the manifest, the platform and the size. The response has a line of
     JSON when a step begins and when it ends, and a last line with the result as far as it is known."""
-    if _listening >= MAX_LISTENERS:
-        text = "Too many clients are waiting for checks. Try again in a few seconds."
-        raise Refusal(text, code="too_many_checks", status=429, retry_after=5)
+    refuse_listeners()
     reference = read_reference(payload.image, field="image")
     credential = new_credential(
         payload.registry_authentication,
@@ -64,11 +63,18 @@ def check_image(
     row = start_check(
         organization_id=request.organization.pk,
         reference=reference,
-        credential=credential,
+        credential=credential or find_trust(request.organization.pk, None, reference.registry),
         platform=_platform(payload.platform),
         by=request.actor,
     )
-    return _lines(row, row.credential_id, wait)
+    return stream_check(row, row.credential_id, wait)
+
+
+def refuse_listeners() -> None:
+    """Raise Refusal while too many clients wait for checks."""
+    if _listening >= MAX_LISTENERS:
+        text = "Too many clients are waiting for checks. Try again in a few seconds."
+        raise Refusal(text, code="too_many_checks", status=429, retry_after=5)
 
 
 def _platform(text: str | None) -> str:
@@ -81,7 +87,9 @@ def _platform(text: str | None) -> str:
         ) from None
 
 
-def _lines(row: ImageCheck, credential_id: CredentialId | None, wait: int) -> Iterator[dict[str, object]]:
+def stream_check(row: ImageCheck, credential_id: CredentialId | None, wait: int) -> Iterator[dict[str, object]]:
+    """Yield a line when a step begins and when it ends, and a last one with the result as far as it is known. Then
+    destroys the credential that was sent for this check, if there is one. `wait` is in seconds."""
     reported: dict[str, str] = {}
     end = time.monotonic() + wait
     _count(1)

@@ -31,6 +31,7 @@ from registries.foundation.actor import Actor
 from registries.foundation.ids import GroupId
 from registries.foundation.refusal import Refusal
 from registries.foundation.requests import ApiRequest
+from registries.trusts.rows import find_trust
 
 router = Router(tags=["container_groups"], by_alias=True, exclude_unset=True)
 
@@ -73,7 +74,8 @@ def create_container_group(
                 reference,
                 name=f"for {payload.name}",
                 field="container.registry_authentication",
-            ),
+            )
+            or find_trust(request.organization.pk, request.project.pk, reference.registry),
             replicas=payload.replicas,
             cpu=resources.cpu,
             memory_mb=resources.memory,

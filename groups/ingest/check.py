@@ -21,6 +21,7 @@ from groups.ingest.attempt import Attempt
 from groups.ingest.check_steps import CheckSteps
 from groups.ingest.claim import WorkerShutdown
 from groups.ingest.opened_credential import open_credential
+from groups.ingest.opened_trust import open_trust
 from groups.ingest.platform_choice import fleet_of_check, offered_to_nodes, pick, read_picked_config
 from groups.ingest.unexpected_errors import log_unexpected
 from groups.models import ImageCheck
@@ -118,10 +119,10 @@ def _follow_recipe(row: ImageCheck, attempt: Attempt[Name], found: dict[str, obj
                 raise ping_failure
             note.detail = "It is a container registry"
         with attempt.step(Name.AUTHENTICATE) as note:
-            opened = open_credential(row)
+            opened = open_trust(row) if row.trust_id else open_credential(row)
             client = attempt.signed_in_client(opened)
             client.authenticate(repository, row.version)
-            note.detail = step_details.signed_in(opened.login if opened else None)
+            note.detail = step_details.signed_in(opened.login if opened else None, by_trust=bool(row.trust_id))
         try:
             with attempt.step(Name.MANIFEST) as note:
                 document = client.fetch_manifest(repository, row.version)

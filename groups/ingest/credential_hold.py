@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
+from typing import TypeAlias
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef
@@ -24,7 +25,7 @@ from registries.credential_rows import (
 from registries.foundation.actor import PORTAL, Actor
 from registries.foundation.ids import CredentialId, ImageId, OrganizationId, UserId
 from registries.foundation.refusal import Refusal
-from registries.models import Credential
+from registries.models import Credential, Trust
 from registries.oci.reference import Reference
 
 
@@ -38,30 +39,34 @@ class CredentialElsewhere(Refusal):
         super().__init__(f"This credential was entered for {repository} and is used for no other. Enter it again.")
 
 
+Chosen: TypeAlias = Credential | NewCredential | Trust | None
+"""What an image is to be pulled with: a credential that is stored or was typed, a trust, or nothing."""
+
+
 def stored_credential(
-    credential: Credential | NewCredential | None,
+    credential: Chosen,
     reference: Reference,
     *,
     organization_id: OrganizationId,
     created_by_id: UserId | None,
-) -> Credential | None:
-    """Return the row of a credential that was chosen or typed for this image; a typed one is sealed and stored first,
-    for this repository only if it is kept only for its pull. Called in the transaction of an action, which ends with
+) -> Credential | Trust | None:
+    """Return the row of the credential or trust for this image; a typed credential is sealed and stored first, for this
+    repository only if it is kept only for its pull. Called in the transaction of an action, which ends with
     `record_typed`. Raises CredentialMalformed, and CredentialElsewhere for one that was entered for another
     repository."""
     if isinstance(credential, NewCredential):
         if credential.hold == Credential.Retention.PULL:
             credential = replace(credential, repository=reference.repository)
         return store_credential(credential, organization_id=organization_id, created_by_id=created_by_id)
-    if credential is not None and credential.repository not in ("", reference.repository):
+    if isinstance(credential, Credential) and credential.repository not in ("", reference.repository):
         raise CredentialElsewhere(credential.repository)
     return credential
 
 
-def record_typed(given: Credential | NewCredential | None, stored: Credential | None, *, by: Actor) -> None:
+def record_typed(given: Chosen, stored: Credential | Trust | None, *, by: Actor) -> None:
     """Record that `stored_credential` stored a typed credential, where one was `given`. Called at the end of the
     transaction."""
-    if stored is not None and isinstance(given, NewCredential):
+    if isinstance(stored, Credential) and isinstance(given, NewCredential):
         record_added(stored, by=by)
 
 

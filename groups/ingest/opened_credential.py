@@ -34,13 +34,15 @@ from registries.secrets.epochs import MAX_CLOCK_DIFFERENCE
 
 log = structlog.get_logger(__name__)
 
-_LOGIN_TIMEOUTS = Timeouts(connect=10, read=20, head=20, document=20)
+LOGIN_TIMEOUTS = Timeouts(connect=10, read=20, head=20, document=20)
+"""For requests of a login from another service."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenedCredential:
-    """A login, and what was sealed with it: the only host that it is for, the kind of registry, and the authorities
-    (PEM) that are trusted in addition. `sign_in_host` is where a member confirmed that the registry signs in."""
+    """A login, and what goes with it: the only host that it is for, the kind of registry, and the authorities (PEM)
+    that are trusted in addition. That was sealed with a credential, or is a trust's. `sign_in_host` is where a member
+    confirmed that the registry signs in."""
 
     login: Login = field(repr=False)
     host: str
@@ -80,7 +82,7 @@ def open_credential(image: Image | ImageCheck) -> OpenedCredential | None:
 def _connect(host: str) -> Session:
     """Open connections for what a kind asks other hosts on behalf of the registry at `host`, within the operator's
     rules."""
-    return Session(host, address_guard(), settings.PORTAL_REGISTRY_CA_FILE, _LOGIN_TIMEOUTS)
+    return Session(host, address_guard(), settings.PORTAL_REGISTRY_CA_FILE, LOGIN_TIMEOUTS)
 
 
 def _unseal(row: Credential, sealed: bytes, epoch: int) -> Unsealed:

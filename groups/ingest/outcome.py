@@ -201,7 +201,9 @@ def _release_credential(image: Image, *, has_failed: bool = False) -> _Released:
     """Destroy the credential if no image holds it, and write a step that says so. `has_failed` is whether it was itself
     what failed. The image has its final status already, and its groups are locked."""
     destroyed = kept = None
-    if image.credential_id is None:
+    if image.trust_id is not None:
+        detail = "No secret was ever here"
+    elif image.credential_id is None:
         detail = "There was none" if not image.provider else "It was gone already"
     elif destroyed := settle_credential(image.credential_id, has_failed=has_failed):
         detail = "Destroyed"

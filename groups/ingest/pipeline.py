@@ -22,6 +22,7 @@ from groups.ingest.attempt import Attempt
 from groups.ingest.claim import Claim, TurnOver, WorkerShutdown
 from groups.ingest.layers import Summary, pull_layers
 from groups.ingest.opened_credential import open_credential
+from groups.ingest.opened_trust import open_trust
 from groups.ingest.platform_choice import fleet_of_pull, pick, read_picked_config
 from groups.ingest.steps import Name, PullSteps
 from groups.ingest.unexpected_errors import log_unexpected
@@ -78,11 +79,11 @@ def _follow_recipe(claim: Claim, attempt: Attempt[Name]) -> None:
             note.detail = f"{image.registry} answers as a registry"
         # The credential is opened only after the registry has proved its identity.
         with attempt.step(Name.AUTHENTICATE) as note:
-            opened = open_credential(image)
+            opened = open_trust(image) if image.trust_id else open_credential(image)
             reached(failpoints.CREDENTIAL_OPENED)
             client = attempt.signed_in_client(opened)
             client.authenticate(repository, image.digest or image.version)
-            note.detail = step_details.signed_in(opened.login if opened else None)
+            note.detail = step_details.signed_in(opened.login if opened else None, by_trust=bool(image.trust_id))
         reached(failpoints.AUTHENTICATED)
         with attempt.step(Name.MANIFEST) as note:
             document = client.fetch_manifest(repository, image.digest or image.version)

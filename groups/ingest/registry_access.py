@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from groups.ingest.opened_credential import OpenedCredential
+from groups.ingest.opened_trust import as_trust_failure
 from groups.ingest.tls_hosts import StoredTlsHosts
 from groups.models import Image, ImageCheck
 from registries.credential_rows import note_used_host
@@ -52,7 +53,7 @@ def classify_failures(image: Image | ImageCheck) -> Iterator[None]:
         if isinstance(failure, HostNotAllowed) and failure.sign_in_host:
             _offer_sign_in_host(image, failure)
         provider = PROVIDERS[image.provider] if image.provider else recognise(image.registry, image.repository)
-        classified = provider.classify(failure)
+        classified = as_trust_failure(image, provider.classify(failure))
         if classified is failure:
             raise
         raise classified from None

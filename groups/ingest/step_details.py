@@ -9,8 +9,10 @@ from registries.oci.manifest import Index, Manifest
 from registries.oci.platform import Platform
 
 
-def signed_in(login: Login | None) -> str:
-    """Who signed in, if anyone."""
+def signed_in(login: Login | None, *, by_trust: bool = False) -> str:
+    """Who signed in, if anyone. The user name of a login that a trust gave says nothing."""
+    if by_trust:
+        return "Signed in by a trust, with nothing secret"
     return f"Signed in as {printable(login.username, 40)}" if login else "Without credentials"
 
 

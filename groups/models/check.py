@@ -30,7 +30,9 @@ class ImageCheckQuerySet(models.QuerySet["ImageCheck"]):
 
 
 class ImageCheck(models.Model):
-    """One check of one image with one credential, or with none. The row is also its work order.
+    """One check of one image with one credential, by a trust, or with neither. The row is also its work order.
+
+    `project` is the one for which a check by a trust asks.
 
     `steps` is a list of `{"name", "outcome", "detail", "raw", "seconds"}`, written as they happen. `platform` is the
     requested one if `platform_chosen`, `found_platform` the image's own. `resources` are those of a replica, by which
@@ -63,6 +65,10 @@ class ImageCheck(models.Model):
     credential = models.ForeignKey(
         "registries.Credential", null=True, blank=True, on_delete=models.SET_NULL, related_name="checks"
     )
+    trust = models.ForeignKey(
+        "registries.Trust", null=True, blank=True, on_delete=models.SET_NULL, related_name="checks"
+    )
+    project = models.ForeignKey("portal.Project", null=True, blank=True, on_delete=models.CASCADE, related_name="+")
     reference = models.CharField(max_length=512)
     registry = models.CharField(max_length=255)
     repository = models.CharField(max_length=255)

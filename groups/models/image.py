@@ -83,7 +83,8 @@ class Image(models.Model):
     earliest start of the next attempt, `retry_until` the latest start of the last one. `claimed_at` is when a worker
     last began an attempt; `yielded_at` when the pull made room for another organization's and went back into the queue,
     None once it continues (`groups.rules.turns`). `keeps_credential` is set by a failure that is not about the
-    credential, which then lives until its deadline unless the image is deleted before. `digest` is the pinned one of
+    credential, which then lives until its deadline unless the image is deleted before. `trust` is what it is pulled by
+    instead of a credential. `digest` is the pinned one of
     the platform's manifest. `platform` is what it runs on (`groups.rules.platforms`); until the digest is pinned, it is
     what a member chose (`platform_chosen`) or the portal's default. `config` is encrypted
     (`registries.secrets.at_rest`, bound to the image's id). Sizes are in bytes, compressed, as the
@@ -105,6 +106,9 @@ class Image(models.Model):
     provider = models.CharField("kind", max_length=20, blank=True)
     credential = models.ForeignKey(
         "registries.Credential", null=True, blank=True, on_delete=models.SET_NULL, related_name="images"
+    )
+    trust = models.ForeignKey(
+        "registries.Trust", null=True, blank=True, on_delete=models.SET_NULL, related_name="images"
     )
     platform = models.CharField(max_length=MAX_PLATFORM_LENGTH)
     platform_chosen = models.BooleanField("chosen by a member", default=False, db_default=False, editable=False)

@@ -18,6 +18,7 @@ from registries.foundation.ids import OrganizationId
 AREAS = {
     "group": "Groups",
     "credential": "Registries",
+    "trust": "Trusts",
     "team": "Team",
     "account": "Sign-ins",
     "key": "API keys",
@@ -40,6 +41,10 @@ VERBS = {
     "credential.sign_in_host_confirmed": ("key", "confirmed where to sign in with the credential"),
     "credential.checked": ("circle-check", "checked an image with the credential"),
     "credential.kept": ("key", "kept the credential"),
+    "trust.added": ("shield-lock", "added the trust"),
+    "trust.changed": ("shield-lock", "renamed the trust"),
+    "trust.checked": ("circle-check", "checked an image by the trust"),
+    "trust.removed": ("trash", "removed the trust"),
     "credential.destroyed": ("flame", "destroyed the credential"),
     "credential.erased": ("flame", "erased the name and the user name of a credential"),
     "team.invited": ("user-plus", "invited"),

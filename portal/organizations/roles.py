@@ -98,6 +98,16 @@ _GROUPS = (
                 reads=("list_receipts",),
             ),
             Right("Add, change and destroy credentials", _named("registries", "new edit destroy erase")),
+            Right(
+                "See trusts and their uses",
+                _named("registries", "trust"),
+                reads=("list_trusts", "get_trust"),
+            ),
+            Right(
+                "Add, check, rename and remove trusts",
+                _named("registries", "trust_new trust_check trust_edit trust_remove"),
+                writes=("create_trust", "delete_trust", "check_trust"),
+            ),
         ),
     ),
     RightGroup(

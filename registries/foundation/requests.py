@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ipaddress
 from typing import Protocol
+from uuid import UUID
 
 from django.http import HttpRequest
 from django_htmx.middleware import HtmxDetails
@@ -18,6 +19,7 @@ class Project(Protocol):
 
     pk: ProjectId
     slug: str
+    uuid: UUID
     name: str
 
 
@@ -34,6 +36,7 @@ class Organization(Protocol):
 
     pk: OrganizationId
     slug: str
+    uuid: UUID
     name: str
 
     @property

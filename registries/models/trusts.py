@@ -21,10 +21,11 @@ class TrustQuerySet(models.QuerySet["Trust"]):
         """Those that were not removed."""
         return self.filter(removed_at__isnull=True)
 
-    def for_host(self, organization_id: OrganizationId, project_id: ProjectId, host: str) -> TrustQuerySet:
+    def for_host(self, organization_id: OrganizationId, project_id: ProjectId | None, host: str) -> TrustQuerySet:
         """The live ones that an image of this project at `host` can be pulled with: the project's own first, then the
         organization's."""
-        usable = Q(project__isnull=True) | Q(project_id=project_id)
+        everybody = Q(project__isnull=True)
+        usable = everybody | Q(project_id=project_id) if project_id is not None else everybody
         rows = self.live().filter(usable, organization_id=organization_id, host=host)
         return rows.order_by(F("project").asc(nulls_last=True))
 

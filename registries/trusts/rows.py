@@ -27,9 +27,9 @@ class Issued(Protocol):
     def issued_at(self) -> datetime: ...
 
 
-def find_trust(organization_id: OrganizationId, project_id: ProjectId, host: str) -> Trust | None:
+def find_trust(organization_id: OrganizationId, project_id: ProjectId | None, host: str) -> Trust | None:
     """Return the trust with which an image of this project at `host` is pulled: the project's own, else the
-    organization's; None if there is neither."""
+    organization's; None if there is neither. Without a project, it is the organization's."""
     return Trust.objects.for_host(organization_id, project_id, host).first()
 
 

@@ -13,17 +13,22 @@ from django.test import Client
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-from portal.models import Organization
+from portal.models import Organization, Project
 from registries.failures import PullFailed
 from registries.federation.exchanges import Exchange, sign_in
 from registries.federation.identities import Identity
 from registries.federation.tokens import IssuedToken, issue
+from registries.foundation.actor import CONSOLE
+from registries.models import Trust
 from registries.oci.address_guard import AddressGuard
 from registries.oci.login import Login
 from registries.oci.timeouts import Timeouts
 from registries.oci.transport import Session
 from registries.providers.base import Connect
+from registries.providers.trust_kinds import TRUST_KINDS
 from registries.secrets import issuer_keys
+from registries.trusts.actions import NewTrust, add_trust
+from registries.trusts.presentation import Presentation, presentation_of
 from tests.support.fakes.clouds.azure import FederatedCredential
 from tests.support.fakes.clouds.quay import Binding
 from tests.support.fakes.clouds.server import ACR_HOST, ECR_HOST, GOOGLE_HOST, OWN_QUAY_HOST, QUAY_HOST, Clouds
@@ -165,3 +170,15 @@ def publish_issuers(clouds: Clouds, *organizations: Organization) -> None:
 def text_of(value: object) -> str:
     """Return everything that is in a value, to look for a secret in it."""
     return json.dumps(value, default=repr)
+
+
+def add_trust_of(organization: Organization, case: CloudCase, **changed: Any) -> Trust:
+    """Add the trust of a case as a member does."""
+    given = {"name": f"{case.kind} trust", "provider": case.kind, "host": case.host, "settings": case.settings}
+    return add_trust(NewTrust(**{**given, **changed}), organization_id=organization.pk, by=CONSOLE)
+
+
+def presented(trust: Trust, project: Project) -> Presentation:
+    """Return what tokens of a trust say for a project."""
+    kind = TRUST_KINDS[trust.provider]
+    return presentation_of(kind, trust.host, trust.settings, project.organization, project)
