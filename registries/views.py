@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db.models import F
+from django.db.models import F, Max
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -27,7 +27,7 @@ from registries.forms.registry_finder import find_registry
 from registries.foundation.ids import CredentialId
 from registries.foundation.requests import MemberRequest
 from registries.foundation.secret_shapes import find_secret
-from registries.models import ERASED_NAME, Credential
+from registries.models import ERASED_NAME, Credential, Trust
 from registries.providers import PROVIDERS, Provider
 from registries.providers.recognise import recognise, recognise_for_credential
 from registries.providers.self_hosted import SELF_HOSTED
@@ -40,11 +40,14 @@ _HIDDEN = "Hidden: it looks like a secret"
 @require_GET
 @never_cache
 def credentials(request: MemberRequest, org: str) -> HttpResponse:
-    """Live credentials first, then receipts."""
+    """Trusts, then live credentials, then receipts."""
     rows = Credential.objects.filter(organization=request.access.organization_id).select_related("created_by")
     rows = rows.order_by(F("destroyed_at").desc(nulls_first=True), "-received_at")
     page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
-    return render(request, "registries/list.html", {"page": page, "providers": PROVIDERS.values()})
+    trusts = Trust.objects.live().filter(organization=request.access.organization_id).select_related("project")
+    trusts = trusts.annotate(last_used_at=Max("uses__issued_at")).order_by("name", "created_at")
+    context = {"page": page, "trusts": trusts, "providers": PROVIDERS.values()}
+    return render(request, "registries/list.html", context)
 
 
 @sensitive_post_parameters()

@@ -21,7 +21,7 @@ from groups.rules.quotas import has_room_for_pull, read_quota
 from registries.failures import describe
 from registries.foundation.clock import database_now
 from registries.foundation.units import format_part, format_size
-from registries.models import Credential
+from registries.models import Credential, TrustUse
 
 Status = ContainerGroup.Status
 MAX_FAILURES = 20
@@ -88,6 +88,8 @@ class GroupDetail:
     """How a failed pull can be tried again; None in another state."""
     kept: Credential | None = None
     """The credential of the failed pull, while it is live."""
+    trust_use: TrustUse | None = None
+    """The latest token of the image's pull, without the token; None if it is not pulled by a trust."""
     max_attempts: int = MAX_ATTEMPTS
     now: datetime = field(default_factory=database_now)
 
@@ -152,6 +154,8 @@ def group_detail(group: ContainerGroup) -> GroupDetail:
     if group.failed_image is not None:
         live = Credential.objects.live().filter(organization=group.organization_id)
         detail.again, detail.kept = suggest_credential(group, live), kept_credential(group)
+    if image.trust_id is not None:
+        detail.trust_use = TrustUse.objects.filter(image_id=image.pk).select_related("trust").order_by("-pk").first()
     detail.sentence = _sentence(detail)
     if detail.failure:
         detail.steps = with_failure_title(detail.steps, detail.failure)

@@ -42,7 +42,11 @@ def check(request: ProjectRequest, org: str, project: str) -> HttpResponse:
     credential is sealed first; the form then has it selected, so that nobody has to type it again."""
     if request.POST.get("confirms") and not request.POST.getlist(FIELD):
         return _unconfirmed(request, request.POST["confirms"])
-    form = ImageForm(_image_and_credential(request.POST), organization_id=request.organization.pk)
+    form = ImageForm(
+        _image_and_credential(request.POST),
+        organization_id=request.organization.pk,
+        project_id=request.project.pk,
+    )
     # The check finds out whether input that looks wrong is wrong.
     typed_form = typed_credential_form(request, form, asks_to_confirm=False)
     if not all([form.is_valid(), typed_form is None or typed_form.is_valid()]):
@@ -58,6 +62,7 @@ def check(request: ProjectRequest, org: str, project: str) -> HttpResponse:
                 typed_form.new_credential() if typed_form else form.cleaned_data["credential"],
                 registry=form.cleaned_data["image"].registry,
             ),
+            project_id=request.project.pk,
             against=against,
             platform=form.cleaned_data.get("platform", ""),
             resources=_replica(request.POST),

@@ -25,10 +25,10 @@ from groups.rules.group_settings import (
     RESERVED_NAMES,
     read_environment,
 )
-from groups.web.image_field import NEW, NONE, ImageForm
+from groups.web.image_field import NEW, NONE, TRUST, ImageForm
 from registries.foundation.guarded_forms import GuardedForm
 from registries.foundation.secret_shapes import Secret, secret_in_command
-from registries.models import Credential
+from registries.models import Credential, Trust
 
 
 def _between(low: int, high: int) -> list[Callable[[object], None]]:
@@ -130,7 +130,8 @@ class GroupForm(ImageForm):
 
 
 class RetryForm(forms.Form):
-    """Which credential a failed pull is retried with: a typed one, one that is kept for other groups too, or none.
+    """What a failed pull is retried with: the trust for its registry, a credential that is typed, one that is kept for
+    other groups too, or nothing.
 
     `has_typed_credential` is whether it is typed, in a form of its own.
     """
@@ -143,13 +144,16 @@ class RetryForm(forms.Form):
         *,
         live: QuerySet[Credential],
         registry: str,
+        trust: Trust | None = None,
         initial: Mapping[str, object] | None = None,
     ) -> None:
         super().__init__(data, initial=dict(initial or {}))
+        self._trust = trust
         self._live = {str(credential.pk): credential for credential in live.filter(host=registry)}
         choice = forms.ChoiceField(
             label="Try again with",
             choices=[
+                *([(TRUST, f"The trust {trust.name}: nothing to type")] if trust else []),
                 (NEW, f"Enter a credential for {registry}"),
                 *(
                     (key, f"{credential.name}, kept until {credential.deadline:%H:%M} UTC")
@@ -163,8 +167,10 @@ class RetryForm(forms.Form):
         self.has_typed_credential = data is not None and data.get("use") == NEW
 
     @property
-    def kept(self) -> Credential | None:
-        """The chosen credential; None if one is typed or none is used. The form must be valid."""
+    def kept(self) -> Credential | Trust | None:
+        """The chosen credential or trust; None if a credential is typed or none is used. The form must be valid."""
+        if self.cleaned_data["use"] == TRUST:
+            return self._trust
         return self._live.get(self.cleaned_data["use"])
 
 

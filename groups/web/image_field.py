@@ -18,13 +18,15 @@ from groups.rules.platforms import machines_of_nodes
 from registries.forms.credential import CredentialForm
 from registries.forms.paste import is_login_text, read_image, text_of_image
 from registries.foundation.guarded_forms import GuardedForm
-from registries.foundation.ids import OrganizationId
+from registries.foundation.ids import OrganizationId, ProjectId
 from registries.foundation.requests import ProjectRequest
 from registries.foundation.secret_shapes import Secret, find_secret
 from registries.models import Credential, CredentialQuerySet
 from registries.oci.reference import Reference, ReferenceInvalid
 from registries.providers.docker_hub import DOCKER_HUB
 from registries.providers.recognise import recognise_for_credential, recognise_image
+from registries.providers.trust_kinds import trust_kind_of
+from registries.trusts.rows import find_trust
 
 if TYPE_CHECKING:
     _CredentialField = forms.ModelChoiceField[Credential]
@@ -37,6 +39,8 @@ NEW = "new"
 """The choice of a credential that is typed beside the image."""
 NONE = "none"
 """In an address: no credential, even if one fits."""
+TRUST = "trust"
+"""The choice of the trust for the image's registry, instead of a credential."""
 
 
 class ReferenceField(forms.CharField):
@@ -73,7 +77,8 @@ class CredentialChoice(_CredentialField):
 class ImageForm(GuardedForm):
     """An image, the credential that it is pulled or checked with, and its platform, where the nodes have several.
 
-    `has_typed_credential` is whether the credential is typed beside the image, in a form of its own.
+    `has_typed_credential` is whether the credential is typed beside the image, in a form of its own. Where the trust
+    for the image's registry was chosen, the clean value of `credential` is that Trust.
     """
 
     advice = {"image": "enter only the image, and its credential below"}
@@ -100,10 +105,13 @@ class ImageForm(GuardedForm):
         data: Mapping[str, object] | None = None,
         *,
         organization_id: OrganizationId,
+        project_id: ProjectId | None = None,
         initial: Mapping[str, object] | None = None,
     ) -> None:
         self.has_typed_credential = data is not None and data.get("credential") == NEW
-        if data is not None and self.has_typed_credential:
+        self.has_trust = data is not None and data.get("credential") == TRUST
+        self._organization_id, self._project_id = organization_id, project_id
+        if data is not None and (self.has_typed_credential or self.has_trust):
             data = dict(data.items()) | {"credential": ""}
         if data is not None and (image := read_image(str(data.get("image") or ""))):
             data = dict(data.items()) | {"image": image}
@@ -130,7 +138,17 @@ class ImageForm(GuardedForm):
             self.add_error("credential", _mismatch(credential.host, reference.registry))
         elif reference and credential and credential.repository not in ("", reference.repository):
             self.add_error("credential", CredentialElsewhere(credential.repository).message)
+        elif reference and self.has_trust:
+            self._use_trust(reference)
         return self.cleaned_data
+
+    def _use_trust(self, reference: Reference) -> None:
+        trust = find_trust(self._organization_id, self._project_id, reference.registry)
+        if trust is None:
+            text = f"There is no trust for {reference.registry} any more. Choose a credential, or add a trust."
+            self.add_error("credential", text)
+        else:
+            self.cleaned_data["credential"] = trust
 
     def _forget_command(self) -> None:
         """Leave out a command that can't be read: what is sent is shown again, and a command may hold a password."""
@@ -165,15 +183,23 @@ def reading_context(
     *,
     is_typing: bool = False,
 ) -> dict[str, object]:
-    """What `groups/reading.html` shows: the parts of the reference, and the credential field with what fits first.
+    """What `groups/reading.html` shows: the parts of the reference, and the credential field with what fits first: a
+    trust, then credentials.
     `typed_form` is the form of a typed credential as it was sent; otherwise an empty one for the image's registry.
     While somebody is typing, a credential that fits is chosen for them."""
     reference, error = _try_reading(text)
     live = list(live_credentials(request))
+    trust = find_trust(request.organization.pk, request.project.pk, reference.registry) if reference else None
     fitting = [row for row in live if reference and _fits(row, reference)]
-    if reference and chosen not in (NONE, NEW) and not any(str(row.pk) == chosen for row in fitting):
+    if (
+        reference
+        and chosen not in (NONE, NEW)
+        and not (chosen == TRUST and trust)
+        and not any(str(row.pk) == chosen for row in fitting)
+    ):
         is_sent = request.method == "POST" and not is_typing
-        chosen = "" if is_sent else str(fitting[0].pk) if fitting else _first_choice(reference)
+        usual = TRUST if trust else str(fitting[0].pk) if fitting else _first_choice(reference)
+        chosen = "" if is_sent else usual
     provider = recognise_image(reference) if reference else None
     if reference and provider and typed_form is None:
         typed_form = CredentialForm(
@@ -184,6 +210,8 @@ def reading_context(
         "reading_error": error,
         "is_command": reference is not None and len(text.split()) > 1,
         "provider": provider,
+        "trust": trust,
+        "can_be_trusted": reference is not None and trust is None and trust_kind_of(reference.registry) is not None,
         "fitting": fitting,
         "others": [] if reference else live,
         "chosen": chosen,

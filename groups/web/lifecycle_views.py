@@ -21,7 +21,7 @@ from groups.queries.sign_in_offers import earlier_offer, met_offer
 from groups.rules.states import Stale
 from groups.web.forms import DeleteForm, RetryForm
 from groups.web.group_page import group_page
-from groups.web.image_field import NEW, NONE, live_credentials
+from groups.web.image_field import NEW, NONE, TRUST, live_credentials
 from groups.web.requests import acts_on_post, form_status, group_of, to_group
 from groups.web.sign_in_confirmation import with_confirmation
 from registries.forms.credential import CredentialForm
@@ -31,6 +31,7 @@ from registries.models import MAX_NAME_LENGTH
 from registries.providers import PROVIDERS
 from registries.providers.recognise import recognise, recognise_for_credential
 from registries.secrets.entered_marks import entered_values
+from registries.trusts.rows import find_trust
 
 
 @acts_on_post
@@ -70,7 +71,7 @@ def failure(request: ProjectRequest, org: str, project: str, name: str, failure:
 @acts_on_post
 @never_cache
 def retry(request: ProjectRequest, /, org: str, project: str, name: str) -> HttpResponse:
-    """Pull the image of a failed group again, with a typed credential, a kept one, or none."""
+    """Pull the image of a failed group again, by a trust, with a typed credential, a kept one, or none."""
     group = group_of(request, name)
     form, typed_form = _retry_forms(request, group, request.POST)
     last = group.failures.order_by("-created_at").first()
@@ -101,6 +102,7 @@ def _failure(
         "guide": provider.kind,
         "form": form,
         "typed_form": typed_form,
+        "trust": find_trust(request.organization.pk, request.project.pk, registry),
         "can_retry": group.failed_image is not None,
         "again": suggest_credential(group, live_credentials(request)),
         "kept": kept_credential(group),
@@ -119,7 +121,9 @@ def _retry_forms(
     prefilled = entered_values(old) if old is not None and old.provider == provider.kind else {}
     registry = image.registry
     live = live_credentials(request).for_image(registry, image.repository)
-    form = RetryForm(data, live=live, registry=registry, initial={"use": _choice_of(suggest_credential(group, live))})
+    trust = find_trust(request.organization.pk, request.project.pk, registry)
+    usual = _choice_of(suggest_credential(group, live))
+    form = RetryForm(data, live=live, registry=registry, trust=trust, initial={"use": usual})
     typed_form = CredentialForm(
         data if form.has_typed_credential else None,
         request.FILES if form.has_typed_credential else None,
@@ -134,6 +138,8 @@ def _retry_forms(
 
 def _choice_of(suggestion: Suggestion) -> str:
     """The suggestion as a choice of RetryForm."""
+    if suggestion.by_trust:
+        return TRUST
     if suggestion.needs_authority:
         return NEW
     if suggestion.credential_id is not None:

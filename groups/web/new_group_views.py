@@ -16,7 +16,7 @@ from groups.rules.group_settings import MAX_GROUP_NAME_LENGTH
 from groups.rules.platforms import machine_of
 from groups.rules.sealed_settings import open_environment
 from groups.web.forms import GroupForm
-from groups.web.image_field import MAX_TEXT_LENGTH, NEW, reading_context, typed_credential_form
+from groups.web.image_field import MAX_TEXT_LENGTH, NEW, TRUST, reading_context, typed_credential_form
 from groups.web.requests import form_status, to_group
 from groups.web.sign_in_confirmation import with_confirmation
 from registries.forms.credential import CredentialForm
@@ -33,7 +33,8 @@ _GIVEN = ("image", "credential", "name", "platform")
 @require_http_methods(["GET", "POST"])
 @never_cache
 def new(request: ProjectRequest, org: str, project: str) -> HttpResponse:
-    """Create a group and start the pull of its image, with a saved credential, a typed one, or none.
+    """Create a group and start the pull of its image, by a trust, with a saved credential,
+    a typed one, or none.
 
     `first` is what was pasted on a page without groups: it only fills the field of the image, and is sent by POST
     because a command may contain more than the image. `fields` asks for the page with the fields of the image's
@@ -51,6 +52,7 @@ def new(request: ProjectRequest, org: str, project: str) -> HttpResponse:
         initial=_settings_of_source(request)
         | {name: value for name, value in given.items() if not find_secret(value, likely=False)},
         organization_id=request.organization.pk,
+        project_id=request.project.pk,
     )
     typed_form = typed_credential_form(request, form)
     if form.is_valid() and (typed_form is None or typed_form.is_valid()):
@@ -60,10 +62,17 @@ def new(request: ProjectRequest, org: str, project: str) -> HttpResponse:
             form.add_error(refusal.field or None, refusal.message)
         else:
             return to_group(request, group)
-    chosen = NEW if form.has_typed_credential else str(form["credential"].value() or "")
+    chosen = _chosen(form)
     image = str(form["image"].value() or "")
     context = {"form": form, **reading_context(request, image, chosen, typed_form, is_typing=not is_sent)}
     return render(request, "groups/new.html", context, status=form_status(form))
+
+
+def _chosen(form: GroupForm) -> str:
+    """What is chosen in the field of the credential."""
+    if form.has_trust:
+        return TRUST
+    return NEW if form.has_typed_credential else str(form["credential"].value() or "")
 
 
 def _create(request: ProjectRequest, form: GroupForm, typed_form: CredentialForm | None) -> ContainerGroup:

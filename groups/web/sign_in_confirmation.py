@@ -6,23 +6,22 @@ from dataclasses import replace
 
 from django.http import QueryDict
 
+from groups.ingest.credential_hold import Chosen
 from registries.actions import confirm_sign_in_host
 from registries.credential_rows import NewCredential
 from registries.foundation.ids import OrganizationId
 from registries.foundation.requests import ProjectRequest
-from registries.models import Credential
+from registries.models import Trust
 from registries.secrets.sign_in_offers import offered_host
 
 FIELD = "sign_in_host"
 
 
-def with_confirmation(
-    request: ProjectRequest, credential: Credential | NewCredential | None, *, registry: str
-) -> Credential | NewCredential | None:
+def with_confirmation(request: ProjectRequest, credential: Chosen, *, registry: str) -> Chosen:
     """Return the credential with the sign-in host that the member confirmed on this page for `registry`, if any: a
     typed one is sealed with it, and that of a saved one is an action of its own. Raises Refusal."""
     host = confirmed_host(request.POST, organization_id=request.organization.pk, registry=registry)
-    if not host or credential is None or credential.host != registry:
+    if not host or credential is None or isinstance(credential, Trust) or credential.host != registry:
         return credential
     if isinstance(credential, NewCredential):
         return replace(credential, sign_in_host=host)

@@ -82,6 +82,10 @@ PAGES: dict[str, Role] = {
     "registries:destroy": Role.MEMBER,
     "registries:erase": Role.MEMBER,
     "registries:guide": Role.VIEWER,
+    "registries:trust_new": Role.MEMBER,
+    "registries:trust": Role.VIEWER,
+    "registries:trust_edit": Role.MEMBER,
+    "registries:trust_remove": Role.MEMBER,
 }
 """The lowest role that may open a page, by URL name."""
 

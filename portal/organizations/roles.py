@@ -105,7 +105,7 @@ _GROUPS = (
             ),
             Right(
                 "Add, check, rename and remove trusts",
-                _named("registries", "trust_new trust_check trust_edit trust_remove"),
+                _named("registries", "trust_new trust_edit trust_remove"),
                 writes=("create_trust", "delete_trust", "check_trust"),
             ),
         ),

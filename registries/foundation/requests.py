@@ -4,6 +4,7 @@ here."""
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterator
 from typing import Protocol
 from uuid import UUID
 
@@ -23,10 +24,20 @@ class Project(Protocol):
     name: str
 
 
-class Projects(Protocol):
-    """The organization's projects."""
+class ProjectRows(Protocol):
+    """Some projects of an organization."""
 
-    def filter(self, **fields: str) -> Projects: ...
+    def filter(self, **fields: str) -> ProjectRows: ...
+
+    def first(self) -> Project | None: ...
+
+    def __iter__(self) -> Iterator[Project]: ...
+
+
+class Projects(Protocol):
+    """Projects of an organization, by name."""
+
+    def filter(self, **fields: str) -> ProjectRows: ...
 
     def first(self) -> Project | None: ...
 
