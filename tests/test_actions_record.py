@@ -46,6 +46,7 @@ NO_ACTIONS = {
     "registries.credential_rows.extend_for_pull": ROWS,
     "registries.credential_rows.note_use": UPKEEP,
     "registries.credential_rows.note_used_host": UPKEEP,
+    "registries.trusts.actions.target_of": READS,
     "registries.actions.note_destroyed": UPKEEP,
     "registries.actions.note_tls_hosts": UPKEEP,
     "groups.actions.checks.end_overdue": UPKEEP,

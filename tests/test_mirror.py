@@ -93,6 +93,14 @@ TESTED_BY = {
         "registries.providers.trusts",
     ],
     "registries/trusts/test_actions.py": ["registries.secrets.trust_marks"],
+    "registries/trusts/setup/test_setup.py": [
+        "registries.trusts.setup.aws",
+        "registries.trusts.setup.azure",
+        "registries.trusts.setup.google",
+        "registries.trusts.setup.other_side",
+        "registries.trusts.setup.quay",
+    ],
+    "registries/test_trust_views.py": ["registries.forms.trust", "registries.trusts.other_sides"],
     "groups/ingest/test_opened_trust.py": ["registries.trusts.rows"],
     "groups/api/test_trusts.py": ["registries.trusts.presentation"],
     "registries/federation/test_tokens.py": [

@@ -27,11 +27,16 @@ from registries.oci.reference import Reference
 
 
 def queue_image(
-    organization_id: OrganizationId, reference: Reference, by: Credential | Trust | None, *, platform: str = ""
+    organization_id: OrganizationId,
+    reference: Reference,
+    by: Credential | Trust | None,
+    *,
+    platform: str = "",
+    once: bool = False,
 ) -> Image:
     """Create an image in `queued` that is pulled `by` a credential or trust, extend a credential for the pull, and wake
-    a worker on commit. `platform` is the
-    one that a member chose; without it the pull chooses one (`groups.rules.platforms`)."""
+    a worker on commit. `platform` is the one that a member chose; without it the pull chooses one
+    (`groups.rules.platforms`). `once` is whether the credential is destroyed when this pull ends, however it ends."""
     credential = by if isinstance(by, Credential) else None
     if credential is not None:
         extend_for_pull(credential.pk)
@@ -44,6 +49,7 @@ def queue_image(
         provider=by.provider if by else "",
         credential=credential,
         trust=by if isinstance(by, Trust) else None,
+        credential_once=once,
         platform=platform or str(default_platform()),
         platform_chosen=bool(platform),
         retry_until=database_now() + timedelta(seconds=settings.PORTAL_PULL_RETRY_SECONDS),

@@ -44,7 +44,9 @@ class GroupChanges:
     into the present variables; None removes one. In both, `groups.rules.sealed_settings.MASK` keeps the present value.
     `reference` is another image, or one whose pull failed. Without a credential it is pulled with the one that a failed
     pull has kept, or else by the trust for its registry, if there is one; a `credential` without a reference pulls the
-    same image again. `memory_mb` is in MB.
+    same image again. With `credential_once` the credential is destroyed when that pull ends, however it ends. With
+    `pulls_again` the reference is pulled even if the group has it: its tag may point to another image now. `memory_mb`
+    is in MB.
     """
 
     options: Mapping[str, object] = field(default_factory=dict)
@@ -55,6 +57,8 @@ class GroupChanges:
     replicas: int | None = None
     reference: Reference | None = None
     credential: Chosen = None
+    credential_once: bool = False
+    pulls_again: bool = False
 
 
 @dataclass
@@ -92,7 +96,7 @@ def update(group: ContainerGroup, changes: GroupChanges, *, by: Actor) -> Contai
             stored = stored_credential(
                 credential, reference, organization_id=group.organization_id, created_by_id=by.person_id
             )
-            destroyed = _replace_image(group, current, next_image, reference, stored)
+            destroyed = _replace_image(group, current, next_image, reference, stored, once=changes.credential_once)
             changed.words.append(str(reference))
             changed.before["image"], changed.after["image"] = current.reference, str(reference)
         record_settled(destroyed)
@@ -199,7 +203,8 @@ def _wanted_image(changes: GroupChanges, current: Image, next_image: Image | Non
             raise Refusal("The group got another image at the same time. Try again.", code="wrong_state")
         return reference
     awaited = next_image or current
-    if str(reference) == awaited.reference and awaited.status != Image.Status.FAILED:
+    is_there = str(reference) == awaited.reference and awaited.status != Image.Status.FAILED
+    if is_there and not changes.pulls_again:
         return None
     return reference
 
@@ -217,6 +222,8 @@ def _replace_image(
     next_image: Image | None,
     reference: Reference,
     credential: Credential | Trust | None,
+    *,
+    once: bool,
 ) -> Credential | None:
     """Queue another image for the group. A pending or failed group waits for it instead of its present image; any other
     keeps its image until this one is ready. Returns the credential that was destroyed with an image that is no longer
@@ -224,12 +231,12 @@ def _replace_image(
     credential_id = credential.pk if isinstance(credential, Credential) else None
     if group.status == Status.FAILED:
         lock_credentials([current.credential_id, credential_id])
-        image = queue_image(group.organization_id, reference, credential, platform=current.chosen_platform)
+        image = queue_image(group.organization_id, reference, credential, platform=current.chosen_platform, once=once)
         move(group, to=Status.PENDING, image=image, version=F("version") + 1)
         return delete_locked(current)
     replaced = current if group.status == Status.PENDING else next_image
     lock_credentials([replaced.credential_id if replaced else None, credential_id])
-    image = queue_image(group.organization_id, reference, credential, platform=current.chosen_platform)
+    image = queue_image(group.organization_id, reference, credential, platform=current.chosen_platform, once=once)
     rows = ContainerGroup.objects.filter(pk=group.pk)
     if replaced is current:
         rows.update(image=image, version=F("version") + 1, changed_at=Now())

@@ -92,7 +92,7 @@ def create_container_group(
         if existing is None:
             raise
         return Status(201, existing)
-    return Status(201, _one(request, project_name, group.name))
+    return Status(201, group_response(request, project_name, group.name))
 
 
 @router.get(ONE, response=reading(ContainerGroup), operation_id="get_container_group")
@@ -100,7 +100,7 @@ def get_container_group(
     request: ApiRequest, organization_name: str, project_name: str, container_group_name: str
 ) -> dict[str, object]:
     """Get a container group."""
-    return _one(request, project_name, container_group_name)
+    return group_response(request, project_name, container_group_name)
 
 
 @router.patch(ONE, response=writing(ContainerGroup, 200), operation_id="update_container_group")
@@ -118,7 +118,7 @@ def update_container_group(
         update.update(group, read_changes(group, payload), by=request.actor)
     except Stale:
         raise not_found() from None
-    return Status(200, _one(request, project_name, container_group_name))
+    return Status(200, group_response(request, project_name, container_group_name))
 
 
 @router.delete(ONE, response=writing(None, 202), operation_id="delete_container_group")
@@ -163,7 +163,8 @@ def _act(request: ApiRequest, group: Group, action: _Action, *, unless: tuple[st
     return Status(202, None)
 
 
-def _one(request: ApiRequest, project_name: str, name: str) -> dict[str, object]:
+def group_response(request: ApiRequest, project_name: str, name: str) -> dict[str, object]:
+    """Return the group as responses have it. Raises Refusal."""
     group = find_group(request, project_name, name)
     return _document(request, group, last_failures([group]))
 

@@ -172,9 +172,10 @@ def _queue_again(claim: Claim, image: Image, failure: PullFailed, due: datetime)
 def _fail_for_good(claim: Claim, image: Image, failure: PullFailed, step: str) -> _Released:
     """Return what became of the credential, to be recorded."""
     waiting, changing = _waiting_groups(image), list(image.next_for.all())
-    keeps = failure.keeps_credential and bool(waiting or changing) and image.credential_id is not None
+    may_keep = failure.keeps_credential and not image.credential_once
+    keeps = may_keep and bool(waiting or changing) and image.credential_id is not None
     _settle(claim, image, Image.Status.FAILED, keeps_credential=keeps)
-    released = _release_credential(image, has_failed=not failure.keeps_credential)
+    released = _release_credential(image, has_failed=not may_keep)
     garbage.empty_layers(image)
     steps = trace(image)
     for group in [*waiting, *changing]:

@@ -83,12 +83,12 @@ class Image(models.Model):
     earliest start of the next attempt, `retry_until` the latest start of the last one. `claimed_at` is when a worker
     last began an attempt; `yielded_at` when the pull made room for another organization's and went back into the queue,
     None once it continues (`groups.rules.turns`). `keeps_credential` is set by a failure that is not about the
-    credential, which then lives until its deadline unless the image is deleted before. `trust` is what it is pulled by
-    instead of a credential. `digest` is the pinned one of
-    the platform's manifest. `platform` is what it runs on (`groups.rules.platforms`); until the digest is pinned, it is
-    what a member chose (`platform_chosen`) or the portal's default. `config` is encrypted
-    (`registries.secrets.at_rest`, bound to the image's id). Sizes are in bytes, compressed, as the
-    registry serves them.
+    credential, which then lives until its deadline unless the image is deleted before. `credential_once` is whether a
+    final failure destroys the credential whatever it is about. `trust` is what it is pulled by instead of a credential.
+    `digest` is the pinned one of the platform's manifest. `platform` is what it runs on (`groups.rules.platforms`);
+    until the digest is pinned, it is what a member chose (`platform_chosen`) or the portal's default. `config` is
+    encrypted (`registries.secrets.at_rest`, bound to the image's id). Sizes are in bytes, compressed, as the registry
+    serves them.
     """
 
     class Status(models.TextChoices):
@@ -114,6 +114,7 @@ class Image(models.Model):
     platform_chosen = models.BooleanField("chosen by a member", default=False, db_default=False, editable=False)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.QUEUED, editable=False)
     keeps_credential = models.BooleanField(default=False, db_default=False, editable=False)
+    credential_once = models.BooleanField("for one pull", default=False, db_default=False, editable=False)
 
     attempt = models.PositiveIntegerField(default=0)
     handed_over = models.PositiveIntegerField(default=0, db_default=0)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from groups.api import checks, container_groups, instances, quotas, records, trusts
+from groups.api import checks, container_groups, deploy, instances, quotas, records, trusts
 from portal.api import problems, webhooks
 from portal.api.access import SaladApiKey
 from portal.api.description import DescribedAPI
@@ -26,12 +26,12 @@ for _router in (container_groups.router, instances.router, quotas.router):
 
 v1 = DescribedAPI(
     title="Drayage",
-    description="Image checks, the steps of pulls, failures, the delivery ledger, credential receipts, trusts and "
-    "webhooks.",
+    description="Image checks, deploys, trusts, the steps of pulls, failures, the delivery ledger, credential receipts "
+    "and webhooks.",
     urls_namespace="api-v1",
     **_OPTIONS,
 )
-for _router in (checks.router, trusts.router, records.router, webhooks.router):
+for _router in (checks.router, deploy.router, trusts.router, records.router, webhooks.router):
     v1.add_router("", _router)
 
 for _api in (public, v1):

@@ -71,7 +71,9 @@ _GROUPS = (
             Right(
                 "Create, change and delete groups",
                 _named("groups", "new delete"),
-                writes=("create_container_group", "update_container_group", "delete_container_group"),
+                writes=("create_container_group", "update_container_group", "deploy_container_group",
+                    "delete_container_group",
+               ),
             ),
             Right(
                 "Start, stop, scale and retry groups",

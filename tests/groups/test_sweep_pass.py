@@ -191,7 +191,7 @@ def test_everything_is_done_once(
         "tls_hosts_noted": 1,
         "sealing_keys_created": 1,
         "sealing_keys_deleted": 1,
-        "issuer_keys_rotated": 0,
+        "issuer_keys_rotated": 1,
         "manifest_keys_published": 1,
         "pulls_woken": 2,
         "nodes_released": 1,

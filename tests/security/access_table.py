@@ -62,7 +62,7 @@ PAGE_METHODS = {
         portal:organization portal:search portal:support portal:conversation portal:members portal:activity
         portal:activity_csv portal:activity_json_lines portal:api_keys portal:webhook_log groups:list groups:rows
         groups:detail groups:status groups:failure groups:ledger groups:ledger_csv groups:checked registries:list
-        registries:guide registries:detail sso:settings
+        registries:guide registries:detail registries:trust sso:settings
     """,
     "POST": """
         portal:stop_sharing portal:conversation_reply portal:conversation_solve portal:conversation_share
@@ -76,6 +76,7 @@ PAGE_METHODS = {
     """,
     "GET POST": """
         portal:ask portal:notifications portal:webhook groups:new registries:new registries:edit registries:erase
+        registries:trust_new registries:trust_edit registries:trust_remove
     """,
     "GET HEAD POST": """
         portal:leave portal:member_role portal:member_remove groups:read groups:start groups:stop groups:retry

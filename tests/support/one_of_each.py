@@ -20,6 +20,7 @@ from registries.actions import destroy
 from registries.foundation.actor import CONSOLE
 from registries.models import Credential
 from registries.oci.reference import parse
+from registries.trusts.actions import NewTrust, add_trust
 from tests.support.actors import acting
 from tests.support.delivery_setup import make_node
 from tests.support.pulls import make_credential, make_group
@@ -33,6 +34,8 @@ def one_of_each(organization: Organization, owner: User, member: User) -> dict[s
     credential = make_credential(organization, "registry.example.com")
     receipt = make_credential(organization, "registry.example.com")
     destroy(receipt, reason=Credential.DestructionReason.REMOVED, by=acting(owner))
+    quay = NewTrust(name="Quay", provider="quay", host="quay.io", settings={"robot": "acme+drayage"})
+    trust = add_trust(quay, organization_id=organization.pk, by=acting(owner))
     project = organization.projects.get()
     made = {status: _group(project, status) for status in ContainerGroup.Status.values}
     pending, running, failed = made["pending"], made["running"], made["failed"]
@@ -73,7 +76,7 @@ def one_of_each(organization: Organization, owner: User, member: User) -> dict[s
     Notice.objects.filter(pk=notice.pk).update(status=Notice.Status.FAILED)
     own = {"org": organization.slug, "project": project.slug, "kind": "self_hosted"}
     return {
-        "registries": own | {"credential": str(credential.pk)},
+        "registries": own | {"credential": str(credential.pk), "trust": str(trust.pk)},
         "groups": own
         | {"name": pending.name, "check": str(checked.pk), "failure": str(failure.pk)}
         | {"instance": str(instance.pk), "token": str(token.pk)},

@@ -9,7 +9,7 @@ LOWEST = {
         portal:organization portal:search portal:support portal:conversation portal:members portal:leave
         portal:activity portal:activity_csv portal:activity_json_lines portal:notifications
         groups:list groups:rows groups:detail groups:status groups:failure groups:ledger groups:ledger_csv
-        registries:list registries:detail registries:guide
+        registries:list registries:detail registries:guide registries:trust
     """,
     "bob": """
         portal:ask portal:stop_sharing portal:conversation_reply portal:conversation_solve portal:conversation_share
@@ -17,7 +17,8 @@ LOWEST = {
         portal:webhook_test portal:webhook_switch portal:webhook_delete portal:webhook_again
         groups:read groups:new groups:check groups:checked groups:start groups:stop groups:retry groups:delete
         groups:scale groups:instance_restart groups:instance_recreate groups:instance_reallocate groups:token_revoke
-        registries:new registries:edit registries:destroy registries:erase
+        registries:new registries:edit registries:destroy registries:erase registries:trust_new registries:trust_edit
+        registries:trust_remove
     """,
     "alice": """
         portal:invite portal:withdraw portal:member_role portal:member_remove portal:second_factors
@@ -92,5 +93,11 @@ DEEDS: dict[str, dict[str, object]] = {
     "registries:edit": {"name": "renamed", "host": "registry.example.com"},
     "registries:destroy": {},
     "registries:erase": {},
+    "registries:trust_new": {
+        "host": "123456789012.dkr.ecr.eu-west-1.amazonaws.com",
+        "role_arn": "arn:aws:iam::123456789012:role/pull",
+    },
+    "registries:trust_edit": {"name": "renamed"},
+    "registries:trust_remove": {},
 }
 """What changes something: the form that is sent."""

@@ -41,7 +41,8 @@ READ = {
     "operations:queue", "operations:storage", "desk:queue", "desk:pulse", "portal:home", "portal:organization",
     "portal:search", "portal:members", "portal:activity", "portal:activity_csv", "portal:activity_json_lines",
     "portal:api_keys", "portal:webhook_log", "portal:support", "portal:conversation", "registries:list",
-    "registries:guide", "registries:detail", "groups:list", "groups:rows", "groups:detail", "groups:status",
+    "registries:guide", "registries:detail", "registries:trust",
+    "groups:list", "groups:rows", "groups:detail", "groups:status",
     "admin:portal_user_history", "admin:portal_user_delete",
     "groups:failure", "groups:ledger", "groups:ledger_csv", "groups:checked", "sso:settings", "sso:connected",
     "sso:check_domain", "sso:check_provider",
@@ -56,12 +57,14 @@ READ = {
 TAKES_AWAY = {
     "portal:withdraw", "portal:member_remove", "portal:leave", "portal:api_key_revoke", "portal:webhook_delete",
     "portal:webhook_switch", "portal:stop_sharing", "portal:conversation_unshare", "groups:token_revoke",
+    "registries:trust_remove",
 }  # fmt: skip
 """Ending an access must not wait for anything."""
 DAILY_WORK = {
     "account_name", "account_prove_address",
     "portal:ask", "portal:conversation_reply", "portal:conversation_solve", "portal:conversation_share",
     "portal:notifications", "portal:webhook", "portal:webhook_test", "portal:webhook_again", "desk:case",
+    "registries:trust_new", "registries:trust_edit",
     "registries:new", "registries:edit", "groups:new", "groups:read", "groups:check", "groups:start", "groups:stop",
     "groups:retry", "groups:delete", "groups:scale", "groups:instance_restart", "groups:instance_recreate",
     "groups:instance_reallocate",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.groups.ingest.conftest import shared, woken
 from tests.portal.api.conftest import _own_counter, speaks
 
-__all__ = ["_own_counter", "speaks"]
+__all__ = ["_own_counter", "shared", "speaks", "woken"]

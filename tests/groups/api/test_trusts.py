@@ -9,8 +9,7 @@ from uuid import uuid4
 import pytest
 from pytest_django import Settings
 
-from groups.ingest import check
-from groups.models import ContainerGroup, Image
+from groups.models import ContainerGroup, Image, ImageCheck
 from portal.models import Organization, Project, User
 from registries.models import Credential, Trust
 from tests.portal.api.conftest import CONTAINERS, a_group
@@ -89,7 +88,7 @@ def test_a_second_one_is_a_conflict(speaks: Any) -> None:
 
 def test_a_key_that_may_only_read_does(speaks: Any, acme: Organization) -> None:
     row = add_trust_of(acme, CASES["quay"])
-    reader = speaks(scope="read")
+    reader = speaks("read")
 
     assert len(reader.get(TRUSTS).json()["items"]) == 1
     assert reader.get(f"{TRUSTS}/{row.pk}").status_code == 200
@@ -175,5 +174,5 @@ class TestCheck:
 
         lines = [json.loads(line) for line in answer.getvalue().splitlines()]
         assert lines[-1]["result"]["status"] == "queued"
-        made = check.ImageCheck.objects.get()
+        made = ImageCheck.objects.get()
         assert (made.trust, made.provider, made.project) == (row, "quay", acme.projects.get())

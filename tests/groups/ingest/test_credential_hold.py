@@ -124,7 +124,7 @@ def test_a_typed_credential_is_stored_for_its_organization_and_person(acme: Orga
         provider="self_hosted", name="typed", host=HOST, values={"username": "u", "password": "p"}, hold="hour"
     )
     stored = stored_credential(typed, IMAGE, organization_id=acme.pk, created_by_id=alice.pk)
-    assert stored is not None
+    assert isinstance(stored, Credential)
     assert (stored.organization, stored.created_by, stored.hold) == (acme, alice, "hour")
 
     for given in (stored, None):
@@ -138,7 +138,7 @@ def test_what_is_typed_for_one_pull_is_for_that_repository(acme: Organization, h
         provider="self_hosted", name="typed", host=HOST, values={"username": "u", "password": "p"}, hold=hold
     )
     stored = stored_credential(typed, IMAGE, organization_id=acme.pk, created_by_id=None)
-    assert stored is not None
+    assert isinstance(stored, Credential)
     assert stored.repository == repository
     assert stored_credential(stored, parse(f"{HOST}/team/app:2"), organization_id=acme.pk, created_by_id=None)
 

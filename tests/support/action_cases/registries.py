@@ -11,6 +11,7 @@ from registries import actions
 from registries.credential_rows import NewCredential
 from registries.foundation.actor import CONSOLE, PORTAL
 from registries.models import Credential, TlsHost
+from registries.trusts.actions import NewTrust, add_trust, remove_trust, rename_trust
 from tests.support.action_cases import Call, Case, Cast
 from tests.support.actors import acting
 from tests.support.pulls import SECRET, USER, make_credential
@@ -72,7 +73,23 @@ def _forget_tls(cast: Cast) -> Call:
     return partial(actions.forget_tls, TlsHost.objects.create(host=HOST).pk, by=CONSOLE)
 
 
+def _add_trust(cast: Cast) -> Call:
+    new = NewTrust(name="quay", provider="quay", host="quay.io", settings={"robot": "acme+drayage"})
+    return partial(add_trust, new, organization_id=cast.acme.pk, by=acting(cast.bob))
+
+
+def _rename_trust(cast: Cast) -> Call:
+    return partial(rename_trust, _add_trust(cast)(), name="builds", by=acting(cast.bob))
+
+
+def _remove_trust(cast: Cast) -> Call:
+    return partial(remove_trust, _add_trust(cast)(), by=acting(cast.bob))
+
+
 CASES = [
+    Case("registries.trusts.actions.add_trust", _add_trust),
+    Case("registries.trusts.actions.rename_trust", _rename_trust),
+    Case("registries.trusts.actions.remove_trust", _remove_trust),
     Case("registries.actions.add_credential", _add),
     Case("registries.actions.rename", _rename),
     Case("registries.actions.confirm_sign_in_host", _confirm_sign_in_host),

@@ -82,14 +82,14 @@ class _Supplier(identity_pool.SubjectTokenSupplier):
     def __init__(self, token: str) -> None:
         self.token = token
 
-    def get_subject_token(self, context: Any, request: Any) -> str:
+    def get_subject_token(self, context: Any, request: object) -> str:
         return self.token
 
 
 class TestGoogleAuth:
     def refreshed(self, token: str, account: str = "") -> Any:
         url = f"https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/{account}:generateAccessToken"
-        credentials = identity_pool.Credentials(
+        credentials: Any = identity_pool.Credentials(  # type: ignore[no-untyped-call]
             audience=f"//iam.googleapis.com/{CASES['google'].settings['provider']}",
             subject_token_type="urn:ietf:params:oauth:token-type:jwt",
             token_url="https://sts.googleapis.com/v1/token",
