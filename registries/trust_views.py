@@ -22,7 +22,7 @@ from registries.models import Trust
 from registries.providers.trust_kinds import TRUST_KINDS, TrustKind, trust_kind_of
 from registries.secrets.trust_marks import is_marked
 from registries.trusts import actions
-from registries.trusts.other_sides import Projects, other_side_of, projects_of, ways_for
+from registries.trusts.other_sides import Projects, in_order, other_side_of, ways_for
 
 MAX_USES = 50
 
@@ -34,7 +34,7 @@ def new(request: MemberRequest, org: str) -> HttpResponse:
     host = request.GET.get("host", "")[:255]
     known = trust_kind_of(host)
     kind = _kind(request.GET.get("kind") or (known.provider.kind if known else "ecr"))
-    projects = projects_of(request)
+    projects = in_order(request.organization.projects)
     form = TrustForm(
         request.POST if request.method == "POST" else None,
         kind=kind,
@@ -71,7 +71,7 @@ def detail(request: MemberRequest, org: str, trust: TrustId) -> HttpResponse:
     """What the trust says, how to set up the other side, a check, and each use."""
     row = _trust(request, trust)
     kind = TRUST_KINDS.get(row.provider)
-    projects = projects_of(request)
+    projects = in_order(request.organization.projects)
     labels = {field.name: field.label for field in kind.fields} if kind else {}
     context: dict[str, object] = {
         "trust": row,

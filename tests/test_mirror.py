@@ -78,10 +78,9 @@ TESTED_BY = {
     "groups/web/test_lifecycle_views.py": ["groups.web.group_page", "groups.web.requests"],
     "groups/web/test_new_group_views_reading.py": ["groups.web.image_field"],
     "groups/web/test_sign_in_confirmation.py": ["groups.queries.sign_in_offers"],
-    "registries/federation/exchanges/test_exchanges.py": [
+    "registries/federation/exchanges/test_exchange.py": [
         "registries.federation.exchanges.aws",
         "registries.federation.exchanges.azure",
-        "registries.federation.exchanges.exchange",
         "registries.federation.exchanges.google",
         "registries.federation.exchanges.quay",
     ],
@@ -93,11 +92,10 @@ TESTED_BY = {
         "registries.providers.trusts",
     ],
     "registries/trusts/test_actions.py": ["registries.secrets.trust_marks"],
-    "registries/trusts/setup/test_setup.py": [
+    "registries/trusts/setup/test_other_side.py": [
         "registries.trusts.setup.aws",
         "registries.trusts.setup.azure",
         "registries.trusts.setup.google",
-        "registries.trusts.setup.other_side",
         "registries.trusts.setup.quay",
     ],
     "registries/test_trust_views.py": ["registries.forms.trust", "registries.trusts.other_sides"],

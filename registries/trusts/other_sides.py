@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-from registries.foundation.requests import MemberRequest, Organization, Project
+from registries.foundation.requests import Organization, Project
+from registries.foundation.requests import Projects as AllProjects
 from registries.providers.trust_kinds import TrustKind
 from registries.trusts.presentation import presentation_of
 from registries.trusts.setup import OtherSide, Way, ways_of
@@ -13,9 +14,9 @@ from registries.trusts.setup import OtherSide, Way, ways_of
 Projects: TypeAlias = Sequence[Project]
 
 
-def projects_of(request: MemberRequest) -> list[Project]:
-    """Return the organization's projects, `default` first and the others by name."""
-    rows: list[Project] = list(request.organization.projects.filter())
+def in_order(projects: AllProjects) -> list[Project]:
+    """Return an organization's projects, `default` first and the others by name."""
+    rows: list[Project] = list(projects.filter())
     return sorted(rows, key=lambda project: (project.slug != "default", project.name))
 
 

@@ -102,6 +102,9 @@ def written(speaks: Any, project: Any) -> dict[str, str]:
     hook = {"address": f"https://hooks.example.com/x/{CANARY}-1?token={CANARY}", "events": ["group.failed"]}
     webhook = writer.post("/api/v1/organizations/acme/webhooks", hook)
     assert webhook.status_code == 201, webhook.content
+    quay = {"name": "Quay", "provider": "quay", "host": "quay.io", "settings": {"robot": "acme+drayage"}}
+    trust = writer.post("/api/v1/organizations/acme/trusts", quay)
+    assert trust.status_code == 201, trust.content
     group = ContainerGroup.objects.get()
     Layer.objects.create(
         image=group.image, position=0, digest="sha256:" + "0" * 64, size=1,
@@ -114,6 +117,7 @@ def written(speaks: Any, project: Any) -> dict[str, str]:
         "project_name": "default",
         "container_group_name": "app",
         "container_group_instance_id": str(instance.pk),
+        "trust_id": trust.json()["id"],
         "webhook_id": webhook.json()["id"],
     }
 

@@ -40,6 +40,7 @@ def address(name: str, **instead: str) -> tuple[str, str]:
         "project_name": "default",
         "container_group_name": "app",
         "container_group_instance_id": NOBODY,
+        "trust_id": NOBODY,
         "webhook_id": NOBODY,
     } | instead
     return method, path.format(**values)

@@ -82,7 +82,7 @@ class _Supplier(identity_pool.SubjectTokenSupplier):
     def __init__(self, token: str) -> None:
         self.token = token
 
-    def get_subject_token(self, context: Any, request: object) -> str:
+    def get_subject_token(self, context: object, request: Request) -> str:
         return self.token
 
 
