@@ -40,6 +40,7 @@ from registries.failures import Interrupted
 from registries.foundation.actor import PORTAL
 from registries.secrets import issuer_rotation, sqlite_remnants
 from registries.secrets.epochs import begin_epoch, delete_past_epochs
+from registries.trusts.rows import delete_old_uses
 
 Step: TypeAlias = "tuple[str, Callable[[], int | dict[str, int]]]"
 """A part of a pass: what it counts, and the function that does it; or one that counts several things by their names."""
@@ -104,6 +105,7 @@ def _steps(thorough: bool) -> list[Step]:
         ("outages_noted", outages.note_outages),
         ("outages_deleted", outages.delete_old),
         ("failed_attempts_deleted", failed_attempts.delete_old),
+        ("trust_uses_deleted", delete_old_uses),
         ("images_removed", remove_images),
         ("blobs_removed", garbage.sweep if thorough else garbage.collect),
         ("remnants_left", lambda: int(not sqlite_remnants.clear())),

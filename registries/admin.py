@@ -1,5 +1,5 @@
-"""Credentials, their receipts, and registries with TLS in the admin. Secrets are never shown; operators may destroy
-them."""
+"""Credentials, their receipts, trusts with their uses, and registries with TLS in the admin. Secrets are never shown;
+operators may destroy them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.template.response import TemplateResponse
 from registries import actions
 from registries.foundation.actor import Actor
 from registries.foundation.admin_base import RecordAdmin, actor_of
-from registries.models import Credential, TlsHost
+from registries.models import Credential, TlsHost, Trust, TrustUse
 from registries.providers import PROVIDERS
 
 
@@ -128,3 +128,36 @@ class TlsHostAdmin(RecordAdmin[TlsHost]):
     list_display = ("host", "since")
     search_fields = ("host",)
     fields = ("host", "since")
+
+
+@admin.register(Trust)
+class TrustAdmin(RecordAdmin[Trust]):
+    """How images are pulled without a secret, and since when. A removed trust stays for its uses."""
+
+    list_display = ("created_at", "organization", "name", "provider", "host", "project", "live", "removed_at")
+    list_display_links = ("created_at", "name")
+    list_filter = ("provider", ("removed_at", admin.EmptyFieldListFilter))
+    list_select_related = ("organization", "project")
+    search_fields = ("=id", "name", "host", "organization__name", "organization__slug")
+    fields = (
+        "id", "organization", "project", "name", "provider", "host", "settings", "created_by", "created_at",
+        "removed_at",
+    )  # fmt: skip
+
+    @admin.display(boolean=True, description="used")
+    def live(self, trust: Trust) -> bool:
+        return trust.is_live
+
+
+@admin.register(TrustUse)
+class TrustUseAdmin(RecordAdmin[TrustUse]):
+    """What tokens of issuers said, and how the clouds answered. The tokens themselves are never stored."""
+
+    list_display = ("issued_at", "organization", "trust", "reference", "outcome", "pull")
+    list_filter = ("outcome", "trust__provider")
+    list_select_related = ("organization", "trust")
+    search_fields = ("=jti", "pull", "subject", "reference")
+    fields = (
+        "trust", "organization", "pull", "group_name", "reference", "issuer", "subject", "audience", "jti",
+        "issued_at", "outcome", "settled_at",
+    )  # fmt: skip

@@ -99,7 +99,6 @@ TESTED_BY = {
         "registries.trusts.setup.quay",
     ],
     "registries/test_trust_views.py": ["registries.forms.trust", "registries.trusts.other_sides"],
-    "groups/ingest/test_opened_trust.py": ["registries.trusts.rows"],
     "groups/api/test_trusts.py": ["registries.trusts.presentation"],
     "registries/federation/test_tokens.py": [
         "registries.federation.identities",

@@ -17,7 +17,7 @@ from groups.models import ContainerGroup, Failure
 from portal.models import Invitation, Membership, Organization, Role
 from portal.organizations.permissions import PAGES
 from registries.foundation.secret_shapes import find_secret
-from registries.models import Credential
+from registries.models import Credential, Trust
 from registries.providers import PROVIDERS, Provider
 
 MAX_LENGTH = 512
@@ -43,6 +43,7 @@ PAGES_BY_NAME = (
     Page("Groups", "groups:list", "stack-2", "containers images list", in_project=True),
     Page("New group", "groups:new", "plus", "create add container image pull", in_project=True),
     Page("Registries", "registries:list", "building-warehouse", "credentials receipts secrets"),
+    Page("Add a trust", "registries:trust_new", "plus", "new keyless oidc issuer registry"),
     Page("Add a credential", "registries:new", "plus", "new registry password token"),
     Page("Team", "portal:members", "users", "members people invite roles leave settings"),
     Page("Activity", "portal:activity", "history", "audit log history who did what"),
@@ -60,6 +61,7 @@ class SearchResults:
     text: str
     is_secret: bool = False
     groups: Sequence[ContainerGroup] = ()
+    trusts: Sequence[Trust] = ()
     credentials: Sequence[Credential] = ()
     failures: Sequence[Failure] = ()
     members: Sequence[Membership] = ()
@@ -71,7 +73,8 @@ class SearchResults:
     @property
     def count(self) -> int:
         """How many results are shown."""
-        kinds = (self.groups, self.credentials, self.failures, self.members, self.invitations, self.guides, self.places)
+        people = (self.members, self.invitations)
+        kinds = (self.groups, self.trusts, self.credentials, self.failures, *people, self.guides, self.places)
         return sum(len(rows) for rows in kinds)
 
 
@@ -97,6 +100,7 @@ def search(organization: Organization, role: Role, text: str, *, limit: int) -> 
         return taken[:limit]
 
     results.groups = first("groups", _groups(organization, words), "place", "name")
+    results.trusts = first("trusts", _trusts(organization, words), "place", "name")
     results.credentials = first("credentials", _credentials(organization, words), "place", "-received_at")
     results.failures = first("failures", _failures(organization, words), "-created_at")
     results.members = first("members", _members(organization, words), "user__email")
@@ -123,6 +127,13 @@ def _credentials(organization: Organization, words: list[str]) -> QuerySet[Crede
     for word in words:
         rows = rows.filter(Q(name__icontains=word) | Q(host__icontains=word))
     return _beginning_first(rows, "name", words).defer("sealed", "ca", "fields")
+
+
+def _trusts(organization: Organization, words: list[str]) -> QuerySet[Trust]:
+    rows = Trust.objects.live().filter(organization=organization)
+    for word in words:
+        rows = rows.filter(Q(name__icontains=word) | Q(host__icontains=word))
+    return _beginning_first(rows, "name", words)
 
 
 def _failures(organization: Organization, words: list[str]) -> QuerySet[Failure]:

@@ -3,13 +3,18 @@ the caller's transaction."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
+from django.db.models import OuterRef, Subquery
 from django.db.models.functions import Now
 
 from registries.foundation.ids import CheckId, ImageId, OrganizationId, ProjectId
 from registries.models import Trust, TrustUse
+
+USE_DAYS = 400
+"""How long a use is shown: a little longer than a year of the other side's log."""
+MAX_DELETED = 1000
 
 
 class Issued(Protocol):
@@ -63,3 +68,12 @@ def note_use(
 def settle_use(use: TrustUse, outcome: str) -> None:
     """Write what the cloud answered: `TrustUse.ACCEPTED`, or the code of the failure."""
     TrustUse.objects.filter(pk=use.pk).update(outcome=outcome, settled_at=Now())
+
+
+def delete_old_uses() -> int:
+    """Delete uses older than USE_DAYS, but for the latest of each trust; return how many. For the sweeper, a bounded
+    number in each pass."""
+    latest = TrustUse.objects.filter(trust=OuterRef("trust")).order_by("-issued_at", "-pk").values("pk")[:1]
+    old = TrustUse.objects.filter(issued_at__lt=Now() - timedelta(days=USE_DAYS)).exclude(pk=Subquery(latest))
+    keys = list(old.order_by("pk").values_list("pk", flat=True)[:MAX_DELETED])
+    return TrustUse.objects.filter(pk__in=keys).delete()[0]

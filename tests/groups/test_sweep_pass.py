@@ -192,6 +192,7 @@ def test_everything_is_done_once(
         "sealing_keys_created": 1,
         "sealing_keys_deleted": 1,
         "issuer_keys_rotated": 1,
+        "trust_uses_deleted": 0,
         "manifest_keys_published": 1,
         "pulls_woken": 2,
         "nodes_released": 1,

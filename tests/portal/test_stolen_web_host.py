@@ -24,9 +24,11 @@ from django.test import Client
 from groups.delivery.sessions import bearer_of
 from groups.models import Blob, NodeToken
 from portal.accounts.second_factors import owned_by
-from portal.models import User
+from portal.models import Organization, User
+from registries.federation.identities import identity_of
+from registries.federation.tokens import issue
 from registries.models import Credential
-from registries.secrets import keyring, layer_keys, session_data
+from registries.secrets import issuer_keys, keyring, layer_keys, session_data
 from registries.secrets.credential_seal import SealBroken, unseal
 from tests.portal.test_stolen_copy import in_use, unused
 from tests.support.portal_in_use import PortalInUse
@@ -102,3 +104,17 @@ def test_second_factors_can_be_read_and_sign_nobody_in_alone(stolen: PortalInUse
     assert stolen.secrets["second factor"] in secrets
     answer = Client().post("/accounts/2fa/authenticate/", {"code": stolen.secrets["recovery code"]})
     assert (answer.status_code, answer["Location"]) == (302, "/accounts/login/")
+
+
+def test_no_token_of_an_issuer_can_be_signed(stolen: PortalInUse, acme: Organization, settings: Any) -> None:
+    """He has the public keys, and the marks of organizations. What signs is in the worker zone alone."""
+    settings.PORTAL_PUBLIC_URL = "https://portal.example"
+    identity = identity_of(acme, acme.projects.get())
+    assert issuer_keys.public_keys()
+    assert not [path for path in Path(settings.PORTAL_KEY_DIR).rglob("issuer-*") if path.suffix != ".pub"]
+    for zone in ("all", "web", "worker"):
+        settings.PORTAL_ZONE = zone
+        with pytest.raises(keyring.KeyUnavailable):
+            issue(identity, audience="sts.amazonaws.com", group="web", image="x", pull="pull-1")
+    files = [path for path in Path(settings.PORTAL_KEY_DIR).rglob("*") if path.is_file()]
+    assert not [path for path in files if b"PRIVATE KEY" in path.read_bytes()]

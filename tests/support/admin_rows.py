@@ -42,7 +42,7 @@ from portal.models import (
 )
 from portal.support import conversations
 from registries.foundation.actor import CONSOLE
-from registries.models import Credential, TlsHost
+from registries.models import Credential, TlsHost, Trust, TrustUse
 from registries.oci.reference import parse
 from tests.support.activity import write_activity
 from tests.support.actors import acting
@@ -56,6 +56,8 @@ LISTED: dict[type, str] = {
     SupportRequest: "portal/supportrequest",
     Credential: "registries/credential",
     TlsHost: "registries/tlshost",
+    Trust: "registries/trust",
+    TrustUse: "registries/trustuse",
     ContainerGroup: "groups/containergroup",
     Image: "groups/image",
     Failure: "groups/failure",
@@ -105,6 +107,14 @@ def make_rows(organization: Any, person: Any, *, number: int = 0) -> Rows:
     """Write one row of each registered model, and what hangs below them."""
     now, project = timezone.now(), organization.projects.get(slug="default")
     credential = make_credential(organization, f"r{number}.example", password=f"{CANARY}-password")
+    trust = Trust.objects.create(
+        organization=organization, name=f"trust {MARKUP}"[:63], provider="quay", host=f"q{number}.example",
+        settings={"robot": "a+b"},
+    )  # fmt: skip
+    use = TrustUse.objects.create(
+        trust=trust, organization=organization, pull=f"pull-{number}", reference=f"q{number}.example/{MARKUP}",
+        issuer="https://portal.example/oidc/x", subject="organization:x", audience="quay.io", jti=f"jti-{number}",
+    )  # fmt: skip
     group = lifecycle.create(
         organization_id=organization.pk,
         project_id=project.pk,
@@ -207,6 +217,8 @@ def make_rows(organization: Any, person: Any, *, number: int = 0) -> Rows:
             Failure: failure,
             Node: node,
             Enrolment: enrolment,
+            Trust: trust,
+            TrustUse: use,
             TlsHost: TlsHost.objects.create(host=f"registry.internal:{5000 + number}"),
             NodeToken: token,
             Redemption: redemption,

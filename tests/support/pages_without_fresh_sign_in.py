@@ -7,7 +7,8 @@ NO_SESSION = ("api-public:", "api-v1:", "delivery:", "nodes:")
 RECORDS = (
     "portal_activity", "admin_logentry", "groups_failure", "portal_supportrequest", "portal_signinlimit",
     "groups_nodetoken", "groups_redemption", "groups_unusualpresentation", "groups_containergroup",
-    "groups_image", "groups_node", "registries_tlshost",
+    "groups_image", "groups_node", "registries_tlshost", "registries_trust",
+    "registries_trustuse",
 )  # fmt: skip
 """Models in the admin that are records, or whose actions stop something and give nobody anything."""
 SHOWN = ("portal_ssoprovider", "portal_verifieddomain", "portal_linkedidentity")

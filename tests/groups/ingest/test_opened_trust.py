@@ -209,19 +209,6 @@ def test_another_organization_that_names_your_role_gets_nothing(
     assert reachable.aws.logins == {}
 
 
-def test_a_projects_own_trust_comes_before_the_organizations(
-    shared: Project, reachable: Clouds, acme: Organization
-) -> None:
-    from registries.trusts.rows import find_trust
-
-    everybody, other = add_trust_of(acme, CASES["quay"]), acme.projects.create(slug="other", name="Other")
-    own = add_trust_of(acme, CASES["quay"], project_id=shared.pk)
-
-    assert find_trust(acme.pk, shared.pk, "quay.io") == own
-    assert find_trust(acme.pk, other.pk, "quay.io") == everybody
-    assert find_trust(acme.pk, None, "quay.io") == everybody
-
-
 def test_a_failed_pull_is_tried_again_by_its_trust(shared: Project, reachable: Clouds) -> None:
     trust = add_trust_of(shared.organization, CASES["acr"])
     said = presented(trust, shared)

@@ -27,6 +27,7 @@ def test_the_command_prints_one_line(transactional_db: None, blobs: Path, capsys
         "sealing_keys_created",
         "sealing_keys_deleted",
         "issuer_keys_rotated",
+        "trust_uses_deleted",
         "pulls_woken",
         "nodes_released",
         "instances_moved",
