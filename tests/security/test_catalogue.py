@@ -16,7 +16,7 @@ from tests.support.product_modules import CHECKOUT
 
 CATEGORIES = catalogue.read()
 CASES = list(catalogue.cases(CATEGORIES))
-NAMES = "holes references hosts credentials registry nodes web python faults invariants never audit"
+NAMES = "holes references hosts credentials registry nodes web python faults invariants never audit keyless"
 PARTS = ("web", "worker", "redis", "database", "storage", "registry", "node")
 FAULTS = ("kill", "restart", "wiped", "full", "slow", "reset", "clock", "duplicate")
 INVARIANTS = "WFERGOILB"
