@@ -15,7 +15,6 @@ TESTS = CHECKOUT / "tests"
 SEVERAL = {
     "groups/api/test_group_lifecycle.py": "starting, stopping and changing groups by API",
     "groups/api/test_read_keys.py": "what a key that only reads sees",
-    "groups/api/test_trusts_sdk.py": "the SDK of SaladCloud, pulling by a trust",
     "groups/api/test_secrets.py": "secrets in the wrong place of a request",
     "groups/ingest/test_failures.py": "pulls that fail, step by step",
     "groups/ingest/test_memory.py": "the memory that a pull takes",

@@ -35,6 +35,7 @@ NO_PAGE = {
     "api-v1:*": _MACHINES,
     "delivery:*": _MACHINES,
     "nodes:*": _MACHINES,
+    "issuers:*": _MACHINES,
     "accounts/email/": "not found on purpose: operators keep addresses",
     "account_email": "stands behind the one that is not found",
     "accounts/confirm-email/": "not found on purpose: operators keep addresses",

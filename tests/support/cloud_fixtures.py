@@ -21,7 +21,7 @@ def cloud_authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 def clouds(cloud_authority: Authority, acme: Any, settings: Any) -> Iterator[Clouds]:
     """All clouds, which find Acme's issuer at `portal.example`."""
     settings.PORTAL_PUBLIC_URL = "https://portal.example"
-    settings.ALLOWED_HOSTS = ["portal.example"]
+    settings.ALLOWED_HOSTS = [*settings.ALLOWED_HOSTS, "portal.example"]
     from tests.support.trusts import REPOSITORY, publish_issuers
 
     with Clouds(cloud_authority) as running:

@@ -6,9 +6,10 @@ from __future__ import annotations
 import json
 
 from registries.providers.ecr_host import EcrHost, parse_host
-from registries.trusts.setup.other_side import ANY, OtherSide, Step, Way
+from registries.trusts.setup.other_side import ANY, OtherSide, Step, Way, to_replace
 
-_UNKNOWN = EcrHost("123456789012", "eu-west-1", "aws", "", fips=False, api_suffix="amazonaws.com")
+_UNKNOWN = EcrHost("ACCOUNT_ID", "REGION", "aws", "", fips=False, api_suffix="amazonaws.com")
+"""Before a host is entered."""
 _READ = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:BatchCheckLayerAvailability"]
 
 
@@ -80,7 +81,7 @@ aws iam create-role --role-name {name} --assume-role-policy-document '{_text(tru
 aws iam put-role-policy --role-name {name} --policy-name pull --policy-document '{_text(pull)}'
 aws iam get-role --role-name {name} --query Role.Arn --output text
 """
-    return Step(f"Replace {ANY} by the name of your repository. The last line prints the role's ARN.", code, "sh")
+    return Step(f"{to_replace(code)} The last line prints the role's ARN.", code, "sh")
 
 
 def _console(side: OtherSide, trust: object, pull: object, name: str) -> tuple[Step, ...]:
@@ -89,7 +90,7 @@ def _console(side: OtherSide, trust: object, pull: object, name: str) -> tuple[S
         Step("Audience:", side.audience),
         Step(f"IAM, Roles, Create role, Custom trust policy. Name it {name}. Its trust policy:", _text(trust), "json"),
         Step(
-            f"Add permissions, Create inline policy, JSON. Replace {ANY} by the name of your repository:",
+            f"Add permissions, Create inline policy, JSON. {to_replace(_text(pull))}",
             _text(pull),
             "json",
         ),
@@ -117,8 +118,7 @@ def _cloudformation(side: OtherSide, name: str, pull: dict[str, object]) -> Step
         "Outputs": {"RoleArn": {"Value": {"Fn::GetAtt": ["PullRole", "Arn"]}}},
     }
     code = _text(template).replace('"PROVIDER"', '{"Ref": "Issuer"}')
-    text = f"Deploy this with CAPABILITY_NAMED_IAM. Replace {ANY} by the name of your repository."
-    return Step(text, code, "json")
+    return Step(f"Deploy this with CAPABILITY_NAMED_IAM. {to_replace(code)}", code, "json")
 
 
 def _terraform(side: OtherSide, name: str, pull: object) -> Step:
@@ -143,7 +143,7 @@ output "role_arn" {{
   value = aws_iam_role.drayage.arn
 }}
 """
-    return Step(f"Replace {ANY} by the name of your repository.", code, "hcl")
+    return Step(to_replace(code), code, "hcl")
 
 
 def _indented(text: str) -> str:

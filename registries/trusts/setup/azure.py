@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 
-from registries.trusts.setup.other_side import OtherSide, Step, Way
+from registries.trusts.setup.other_side import OtherSide, Step, Way, to_replace
 
 _APP = "drayage-pull"
 
@@ -52,7 +52,7 @@ def _shell(side: OtherSide) -> Step:
 az account show --query tenantId --output tsv
 echo "$CLIENT_ID"
 """
-    return Step("The last two lines print the tenant ID and the client ID.", code, "sh")
+    return Step(f"{to_replace(code)} The last two lines print the tenant ID and the client ID.".strip(), code, "sh")
 
 
 def _portal(side: OtherSide) -> tuple[Step, ...]:
@@ -114,4 +114,4 @@ output "client_id" {{
   value = azuread_application.drayage.client_id
 }}
 """
-    return Step("Replace RESOURCE_GROUP.", code, "hcl")
+    return Step(to_replace(code), code, "hcl")

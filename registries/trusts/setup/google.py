@@ -3,7 +3,7 @@ Federation with other identity providers"; the Terraform provider `google`)."""
 
 from __future__ import annotations
 
-from registries.trusts.setup.other_side import ANY, OtherSide, Step, Way
+from registries.trusts.setup.other_side import ANY, OtherSide, Step, Way, to_replace
 
 _POOL = "drayage"
 
@@ -64,8 +64,7 @@ gcloud artifacts repositories add-iam-policy-binding {ANY} --project="$PROJECT" 
     code += f"""gcloud iam workload-identity-pools providers describe {provider} --project="$PROJECT" \\
   --location=global --workload-identity-pool={pool} --format='value(name)'
 """
-    text = f"Replace PROJECT_ID and {ANY}. The last line prints the provider's resource name."
-    return Step(text, code, "sh")
+    return Step(f"{to_replace(code)} The last line prints the provider's resource name.", code, "sh")
 
 
 def _console(side: OtherSide) -> tuple[Step, ...]:
@@ -118,4 +117,4 @@ output "provider" {{
   value = google_iam_workload_identity_pool_provider.drayage.name
 }}
 """
-    return Step(f"Replace LOCATION and {ANY}.", code, "hcl")
+    return Step(to_replace(code), code, "hcl")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 ANY = "REPOSITORY"
-"""Stands where a customer's own value goes that the portal doesn't know."""
+"""In the place of the repository, which the portal doesn't know."""
+_OWN = ("ACCOUNT_ID", "REGION", "PROJECT_ID", "LOCATION", "REGISTRY", "RESOURCE_GROUP", ANY)
+"""What is in the place of a customer's own values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +51,12 @@ class Way:
 
     name: str
     steps: tuple[Step, ...]
+
+
+def to_replace(code: str) -> str:
+    """Return the sentence that names what has to be replaced in a text; empty if nothing has."""
+    names = [name for name in _OWN if re.search(rf"(?<![A-Z_$]){name}(?![A-Z_])", code)]
+    if not names:
+        return ""
+    listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return f"Replace {listed} by your own."

@@ -21,8 +21,7 @@ pytestmark = pytest.mark.slow
 GROUP = ("acme", "default", "app")
 
 
-def test_it_pulls_by_a_trust(shared: Project, reachable: Clouds, live_server: Any, settings: Any) -> None:
-    settings.ALLOWED_HOSTS = ["localhost", "127.0.0.1", "portal.example"]
+def test_it_pulls_by_a_trust(shared: Project, reachable: Clouds, live_server: Any) -> None:
     case = CASES["ecr"]
     said = presented(add_trust_of(shared.organization, case), shared)
     case.allow(reachable, said.issuer, said.subject)
@@ -37,8 +36,7 @@ def test_it_pulls_by_a_trust(shared: Project, reachable: Clouds, live_server: An
     assert not Credential.objects.exists()
 
 
-def test_a_refusal_says_whose_move_it_is(shared: Project, reachable: Clouds, live_server: Any, settings: Any) -> None:
-    settings.ALLOWED_HOSTS = ["localhost", "127.0.0.1", "portal.example"]
+def test_a_refusal_says_whose_move_it_is(shared: Project, reachable: Clouds, live_server: Any) -> None:
     case = CASES["acr"]
     add_trust_of(shared.organization, case)
     _, key = create_key(organization_id=shared.organization_id, name="sdk", scope="write", by=CONSOLE)
