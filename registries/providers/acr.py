@@ -69,8 +69,9 @@ ACR = Provider(
     ),
     guide="registries/guides/acr.html",
     hints={
-        "trust_refused": "In Microsoft Entra ID, App registrations, the application, Certificates & secrets, Federated credentials: issuer, "
-        "subject and audience are compared exactly, and each project needs a credential of its own.",
+        "trust_refused": "In Microsoft Entra ID, App registrations, the application, Certificates & secrets, "
+        "Federated credentials: issuer, subject and audience are compared exactly, and each project needs a "
+        "credential of its own.",
         "authentication_failed": "Azure answers the same to a wrong or expired secret and to a missing role: check the "
         "secret's expiry under Certificates & secrets, and that the service principal has the role AcrPull on the "
         "registry. Admin users work only while Access keys, Admin user is on; exposed tokens last three hours.",

@@ -42,6 +42,7 @@ _OWN_REMEDY = {
     "registry_refuses": ("busy", "legal"),
     "registry_unreachable": ("slow", "unencrypted"),
     "tls_invalid": ("expired", "other_name", "downgraded"),
+    "trust_refused": ("altered", "https", "key", "keys", "login", "removed", "suspended", "time", "unsupported"),
 }
 """Cases by code that a registry's usual fix is not for: no permission helps who sent no credentials, and no authority
 makes an expired certificate valid."""

@@ -109,8 +109,9 @@ ECR = Provider(
     ),
     guide="registries/guides/ecr.html",
     hints={
-        "trust_refused": "In IAM, see Identity providers for the issuer and its audience, and the role's Trust relationships for the "
-        "subject. The page of the trust has all three, filled in. AWS says the same of a role that doesn't exist.",
+        "trust_refused": "In IAM, see Identity providers for the issuer and its audience, and the role's Trust "
+        "relationships for the subject. The page of the trust has all three, filled in. AWS says the same of a role"
+        " that doesn't exist.",
         "authentication_failed": "Check both parts of the access key, and that it is active: IAM, Users, Security "
         "credentials. A region that is off by default must be enabled in the account that the key belongs to.",
         "access_denied": "The key's user or role needs ecr:GetAuthorizationToken on *, and ecr:BatchGetImage and "

@@ -77,8 +77,8 @@ GOOGLE = Provider(
     ),
     guide="registries/guides/google.html",
     hints={
-        "trust_refused": "In IAM & Admin, Workload Identity Federation, see the provider: issuer, attribute mapping google.subject = "
-        "assertion.sub, and attribute condition. The page of the trust has them, filled in.",
+        "trust_refused": "In IAM & Admin, Workload Identity Federation, see the provider: issuer, attribute mapping "
+        "google.subject = assertion.sub, and attribute condition. The page of the trust has them, filled in.",
         "authentication_failed": "The key was deleted or disabled, or the service account is: see its Keys in IAM & "
         "Admin, Service Accounts, and create a new JSON key. An access token lives for an hour at most.",
         "access_denied": "Give the service account the role Artifact Registry Reader (roles/artifactregistry.reader) "

@@ -67,8 +67,8 @@ QUAY = Provider(
     ),
     guide="registries/guides/quay.html",
     hints={
-        "trust_refused": "In Robot Accounts, the robot, Set robot federation: issuer and subject are compared exactly, and each project "
-        "needs an entry of its own.",
+        "trust_refused": "In Robot Accounts, the robot, Set robot federation: issuer and subject are compared "
+        "exactly, and each project needs an entry of its own.",
         "authentication_failed": "Enter the robot account with its namespace (namespace+robot) and its current token: "
         "regenerating it in Robot Accounts makes the earlier one void.",
         "access_denied": "Give the robot account the permission Read in the repository's settings, under User and "
