@@ -95,4 +95,5 @@ ACR_TRUST = TrustKind(
     repair=_repair,
     audience_of=_audience,
     answers_at=_answers_at,
+    note="Azure compares subjects exactly: each project that uses the trust needs a federated credential of its own.",
 )

@@ -74,4 +74,6 @@ ECR_TRUST = TrustKind(
     repair=_repair,
     audience_of=_audience,
     answers_at=_answers_at,
+    note="Each pull may only read its one repository, whatever else the role may do. The first pull through a pull "
+    "through cache imports the image, which needs more: pull it once with a credential.",
 )

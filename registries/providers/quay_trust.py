@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from registries.providers import PROVIDERS
 from registries.providers.checks import Field, Unusable
 from registries.providers.quay import QUAY
 from registries.providers.trusts import Settings, TrustKind
@@ -14,6 +15,10 @@ _ROBOT = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,254})\+[a-z0-9_-]{1,255}")
 def _repair(settings: dict[str, str], host: str) -> dict[str, str]:
     if not _ROBOT.fullmatch(settings["robot"]):
         raise Unusable("a robot account is written namespace+robot, in lower case", "robot")
+    plain = host.removesuffix(":443")
+    other = next((kind for kind in PROVIDERS.values() if kind is not QUAY and kind.recognises(plain)), None)
+    if other is not None:
+        raise Unusable(f"this is a host of {other.name}, which is no Quay", "host")
     return settings
 
 
@@ -47,4 +52,5 @@ QUAY_TRUST = TrustKind(
     audience_of=_audience,
     answers_at=_answers_at,
     suffix_of=_suffix,
+    note="Quay compares subjects exactly: each project that uses the trust needs an entry of its own.",
 )

@@ -30,6 +30,7 @@ class TrustKind:
     `fields` are the settings. `repair` checks them for the registry at a host and returns them as they are stored.
     `audience_of` is whom a token is for. `suffix_of` is the end of the subject for a host, where the audience alone
     doesn't limit whom the token can be shown to. `answers_at` names the services that are asked, in order, for a host.
+    `note` is what a member should know before it is used.
     """
 
     provider: Provider
@@ -38,6 +39,7 @@ class TrustKind:
     audience_of: Callable[[Settings, str], str]
     answers_at: Callable[[Settings, str], tuple[str, ...]]
     suffix_of: Callable[[str], str] = no_suffix
+    note: str = ""
 
     def check(self, settings: Settings, host: str) -> dict[str, str]:
         """Return the settings to store, without empty ones and blanks around values. Sends nothing. Raises `Unusable`,

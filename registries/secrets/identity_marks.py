@@ -24,7 +24,7 @@ def mark_of(kind: Kind, uuid: UUID, *keys: int) -> str:
     """Return the mark of the uuid, 64 hexadecimal digits. `keys` are the row's primary key and, for a project, that of
     its organization. Raises `keyring.KeyUnavailable`."""
     message = "|".join(["drayage identity 1", kind.value, str(uuid), *map(str, keys)]).encode()
-    return hmac.digest(keyring.identities_key(), message, "sha256").hex()
+    return hmac.digest(keyring.keyless_key("identities"), message, "sha256").hex()
 
 
 def is_marked(mark: str, kind: Kind, uuid: UUID, *keys: int) -> bool:

@@ -243,14 +243,9 @@ def accounts_key() -> bytes:
     return _derived(data_key(), "drayage accounts 1")
 
 
-def trusts_key() -> bytes:
-    """Return the 32-byte key of the marks of trusts. Raises KeyUnavailable."""
-    return _derived(data_key(), "drayage trusts 1")
-
-
-def identities_key() -> bytes:
-    """Return the 32-byte key of the marks of organizations' and projects' uuids. Raises KeyUnavailable."""
-    return _derived(data_key(), "drayage identities 1")
+def keyless_key(marked: str) -> bytes:
+    """Return the 32-byte key of the marks of `trusts`, or of `identities` in tokens. Raises KeyUnavailable."""
+    return _derived(data_key(), f"drayage {marked} 1")
 
 
 def digests_key() -> bytes:
