@@ -18,7 +18,7 @@ from registries.forms.trust import TrustForm, TrustNameForm
 from registries.foundation.ids import TrustId
 from registries.foundation.refusal import Refusal
 from registries.foundation.requests import MemberRequest
-from registries.models import Trust
+from registries.models import Trust, TrustQuerySet
 from registries.providers.trust_kinds import TRUST_KINDS, TrustKind, trust_kind_of
 from registries.secrets.trust_marks import is_marked
 from registries.trusts import actions
@@ -37,6 +37,7 @@ def new(request: MemberRequest, org: str) -> HttpResponse:
     projects = in_order(request.organization.projects)
     form = TrustForm(
         request.POST if request.method == "POST" else None,
+        request.FILES if request.method == "POST" else None,
         kind=kind,
         projects=[(project.pk, project.name) for project in projects],
         initial={"host": host or kind.provider.host},
@@ -68,8 +69,8 @@ def new(request: MemberRequest, org: str) -> HttpResponse:
 @require_GET
 @never_cache
 def detail(request: MemberRequest, org: str, trust: TrustId) -> HttpResponse:
-    """What the trust says, how to set up the other side, a check, and each use."""
-    row = _trust(request, trust)
+    """What the trust says, how to set up the other side, a check, and each use. A removed trust has only its uses."""
+    row = _trust(request, trust, Trust.objects.all())
     kind = TRUST_KINDS.get(row.provider)
     projects = in_order(request.organization.projects)
     labels = {field.name: field.label for field in kind.fields} if kind else {}
@@ -82,7 +83,7 @@ def detail(request: MemberRequest, org: str, trust: TrustId) -> HttpResponse:
         "https_needed": _https_needed(),
         "check_project": row.project or request.project,
     }
-    if kind is not None:
+    if kind is not None and row.is_live:
         of_trust = [project for project in projects if row.project_id in (None, project.pk)]
         context |= _setup(request, kind, row.host, of_trust, trust=row)
     return render(request, "registries/trusts/detail.html", context)
@@ -120,8 +121,10 @@ def _kind(name: str) -> TrustKind:
     return TRUST_KINDS[name]
 
 
-def _trust(request: MemberRequest, pk: TrustId) -> Trust:
-    rows = Trust.objects.live().select_related("created_by", "project")
+def _trust(request: MemberRequest, pk: TrustId, among: TrustQuerySet | None = None) -> Trust:
+    """Return the organization's trust, `among` the live ones by default. Raises Http404."""
+    rows = Trust.objects.live() if among is None else among
+    rows = rows.select_related("created_by", "project")
     return get_object_or_404(rows, organization=request.access.organization_id, pk=pk)
 
 

@@ -235,7 +235,9 @@ def _is_uuid(key: str) -> bool:
         return False
 
 
-_PAGES_BY_KEY = {"credential": "registries:detail", "conversation": "portal:conversation"}
+_PAGES_BY_KEY = {
+    "credential": "registries:detail", "trust": "registries:trust", "conversation": "portal:conversation",
+}  # fmt: skip
 """Pages of targets that are never deleted, and have the row's key in their address."""
 _KINDS_BY_UUID = {"group", "webhook", "failure", *_PAGES_BY_KEY}
 _PAGES = {

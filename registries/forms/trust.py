@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from django import forms
+from django.core.files.uploadedfile import UploadedFile
+from django.utils.datastructures import MultiValueDict
 
 from registries.forms.fields import HostField, NameField, RegistryValueField
 from registries.foundation.guarded_forms import GuardedForm
@@ -27,6 +29,7 @@ class TrustForm(GuardedForm):
     def __init__(
         self,
         data: Mapping[str, object] | None = None,
+        files: MultiValueDict[str, UploadedFile[bytes]] | None = None,
         *,
         kind: TrustKind,
         projects: Sequence[tuple[ProjectId, str]],
@@ -35,9 +38,7 @@ class TrustForm(GuardedForm):
         self.kind = kind
         self.exact_fields = frozenset({"host", *(field.name for field in kind.fields)})
         self.advice = {"name": "everybody reads the name, so enter another one"}
-        if data is not None and (read := read_settings(str(data.get("provider") or ""))):
-            data = {**dict(data.items()), **read}
-        super().__init__(data, initial=dict(initial or {}))
+        super().__init__(data, files, initial=dict(initial or {}))
         self.fields = {"host": HostField(help_text=_host_help(kind))}
         for declared in kind.fields:
             self.fields[declared.name] = RegistryValueField(declared)
@@ -54,6 +55,7 @@ class TrustForm(GuardedForm):
 
     def clean(self) -> dict[str, object]:
         """Check the settings for the host, as adding the trust does."""
+        self.cleaned_data |= read_settings(str(self.cleaned_data.get("provider") or ""))
         host = self.cleaned_data.get("host")
         if not host or any(field.name in self.errors for field in self.kind.fields):
             return self.cleaned_data

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from pytest_django import Settings
 
@@ -60,6 +61,10 @@ def test_a_trust_is_added(member: Client, acme: Organization, case: CloudCase) -
 def test_a_configuration_file_of_google_fills_the_fields(member: Client) -> None:
     file = json.dumps({"type": "external_account", "audience": f"//iam.googleapis.com/{POOL}"})
 
+    upload = SimpleUploadedFile("clientLibraryConfig.json", file.encode())
+    member.post(f"{NEW}?kind=google", {"host": "gcr.io", "provider": "", "provider_file": upload})
+    assert Trust.objects.get().settings == {"provider": POOL}
+    Trust.objects.all().delete()
     member.post(f"{NEW}?kind=google", {"host": CASES["google"].host, "provider": file})
 
     assert Trust.objects.get().settings == {"provider": POOL}
@@ -130,7 +135,12 @@ def test_it_is_renamed_and_removed(member: Client, acme: Organization) -> None:
     assert member.post(page_of(trust, "remove/"))["Location"] == LIST
 
     assert not Trust.objects.get().is_live
-    assert member.get(page_of(trust)).status_code == 404
+    page = member.get(page_of(trust)).content.decode()
+    assert "Its uses stay" in page
+    assert "Check it on an image" not in page
+    assert member.get(page_of(trust, "edit/")).status_code == 404
+    assert member.post(page_of(trust, "remove/")).status_code == 404
+    assert page_of(trust) in member.get("/o/acme/settings/activity/").content.decode()
 
 
 def test_a_viewer_reads_only(carol: User, acme: Organization, as_user: Any) -> None:
