@@ -20,7 +20,7 @@ from groups.api.schemas.trusts import TrustCheckPrototype, TrustCollection, Trus
 from groups.api.schemas.v1 import CheckLine
 from registries.foundation.ids import TrustId
 from registries.foundation.refusal import Refusal
-from registries.foundation.requests import ApiRequest
+from registries.foundation.requests import ApiRequest, Project
 from registries.models import Trust
 from registries.providers.trust_kinds import TRUST_KINDS
 from registries.secrets.trust_marks import is_marked
@@ -54,14 +54,15 @@ def create_trust(request: ApiRequest, organization_name: str, payload: TrustProt
         project_id=project_id,
     )
     row = actions.add_trust(new, organization_id=request.organization.pk, by=request.actor)
-    return Status(201, _document(row, request))
+    return Status(201, _document(row, request, usual_project(request.organization.projects)))
 
 
 @router.get(ALL, response=reading(TrustCollection), operation_id="list_trusts")
 def list_trusts(request: ApiRequest, organization_name: str) -> dict[str, object]:
     """List the organization's trusts."""
     rows = Trust.objects.live().filter(organization=request.organization.pk).select_related("project")
-    return {"items": [_document(row, request) for row in rows]}
+    usual = usual_project(request.organization.projects)
+    return {"items": [_document(row, request, usual) for row in rows]}
 
 
 @router.get(ONE, response=reading(TrustWithUses), operation_id="get_trust")
@@ -81,7 +82,7 @@ def get_trust(request: ApiRequest, organization_name: str, trust_id: str) -> dic
         }
         for use in row.uses.order_by("-issued_at", "-pk")[:MAX_USES]
     ]
-    return {**_document(row, request), "uses": uses}
+    return {**_document(row, request, usual_project(request.organization.projects)), "uses": uses}
 
 
 @router.delete(ONE, response=writing(None, 204), operation_id="delete_trust")
@@ -129,8 +130,9 @@ def _find(request: ApiRequest, trust_id: str) -> Trust:
     return row
 
 
-def _document(row: Trust, request: ApiRequest) -> dict[str, object]:
-    project = row.project or usual_project(request.organization.projects)
+def _document(row: Trust, request: ApiRequest, usual: Project | None) -> dict[str, object]:
+    """Return a trust as responses have it. `usual` is the project whose subject one of the whole organization shows."""
+    project = row.project or usual
     document: dict[str, object] = {
         "id": str(row.pk),
         "name": row.name,
