@@ -14,7 +14,14 @@ from django.db.models import Q
 
 from groups.ingest.opened_credential import LOGIN_TIMEOUTS, OpenedCredential
 from groups.models import ContainerGroup, Image, ImageCheck, Quota
-from registries.failures import AccessDenied, AuthenticationFailed, PullFailed, TrustRefused, Unexpected
+from registries.failures import (
+    AccessDenied,
+    AuthenticationFailed,
+    PullFailed,
+    TrustRefused,
+    Unexpected,
+    registry_itself,
+)
 from registries.federation.exchanges import Exchange, sign_in
 from registries.federation.identities import Identity, IdentityAltered, identity_of
 from registries.federation.issuer import HttpsNeeded
@@ -77,10 +84,9 @@ def as_trust_failure(image: Image | ImageCheck, failure: PullFailed) -> PullFail
     if image.trust_id is None or isinstance(failure, TrustRefused):
         return failure
     if isinstance(failure, AuthenticationFailed):
-        where = {name: str(failure.params.get(name, "")) for name in ("host", "service", "met")}
-        refused = TrustRefused(case="login", raw=failure.raw)
-        refused.params |= where
-        return refused
+        where = registry_itself(image.registry)
+        where["service"], where["met"] = (str(failure.params.get(name) or where[name]) for name in ("service", "met"))
+        return TrustRefused(case="login", raw=failure.raw, **where)
     if isinstance(failure, AccessDenied) and not failure.params.get("case"):
         failure.params["case"] = "trust"
     return failure

@@ -28,7 +28,8 @@ from portal.organizations.api_keys import create_key, revoke
 from portal.support import conversations
 from portal.support.queries import last_message_key
 from registries.foundation.actor import CONSOLE
-from registries.models import Credential
+from registries.models import Credential, TrustUse
+from registries.trusts.actions import NewTrust, add_trust
 from tests.browser.acme_images import OWN
 from tests.browser.every_page import Visit, record_of
 from tests.browser.sample_images import show_node
@@ -94,6 +95,7 @@ def make_portal(acme: Any, people: dict[str, Any], work: Callable[[], None], red
         "project": "default",
         "name": "render",
         "credential": sample.credential.pk,
+        "trust": _trust(acme, alice),
         "failure": failure.pk,
         "asked": asked.pk,
         "webhook": sample.webhook.pk,
@@ -111,6 +113,24 @@ def make_portal(acme: Any, people: dict[str, Any], work: Callable[[], None], red
     passkey = Authenticator.objects.get(user__email=TWOFOLD, type="webauthn").pk
     values |= {"mfa_edit_webauthn.pk": passkey, "mfa_remove_webauthn.pk": passkey}
     return SamplePortal(values, special, records, sessions)
+
+
+def _trust(acme: Any, alice: Any) -> Any:
+    """A trust that was used once, and refused once."""
+    role = {"role_arn": "arn:aws:iam::123456789012:role/drayage-pull"}
+    host = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
+    trust = add_trust(
+        NewTrust(name="AWS, production", provider="ecr", host=host, settings=role),
+        organization_id=acme.pk,
+        by=acting(alice),
+    )
+    for number, outcome in enumerate(("accepted", "trust_refused")):
+        TrustUse.objects.create(
+            trust=trust, organization=acme, pull=f"pull-{number}", group_name="render", reference=f"{host}/render:1.4",
+            issuer="https://portal.example/oidc/1f0e8f6a", subject="organization:1f0e8f6a:project:9b1e",
+            audience="sts.amazonaws.com", jti=f"{number:032x}", outcome=outcome,
+        )  # fmt: skip
+    return trust.pk
 
 
 def _add_history(acme: Any, sample: SampleOrganization) -> None:

@@ -41,6 +41,7 @@ def test_every_key_is_made_in_its_zone(folder: Path) -> None:
         "worker/accounts-marked.done",
         "worker/addresses-marked.done",
         "worker/digests-keyed.done",
+        "worker/identities-marked.done",
         "worker/keys-owned.done",
         "worker/nodes-vouched.done",
     }
@@ -62,7 +63,7 @@ def test_only_the_owner_can_read_them(folder: Path) -> None:
 
     keyring.create_epoch()
     modes = {path.relative_to(folder).parts: stat.S_IMODE(path.stat().st_mode) for path in folder.rglob("*")}
-    assert len(modes) == 16
+    assert len(modes) == 17
     assert modes == {parts: 0o700 if len(parts) == 1 else 0o600 for parts in modes}
 
 
