@@ -65,7 +65,7 @@ OPEN_TO_LIMITED = frozenset(
     }
 )
 """By URL name. Pages below `/o/` are open by membership, of which such an account has only the one it began with."""
-NO_SESSION = frozenset({"api-public", "api-v1", "delivery", "nodes"})
+NO_SESSION = frozenset({"api-public", "api-v1", "delivery", "issuers", "nodes"})
 """Namespaces where a key or a token says who it is, not a browser's session."""
 
 

@@ -37,7 +37,7 @@ def test_each_says_what_happened_and_what_to_do(failure: type[PullFailed]) -> No
     for words in (Words(failure.title, failure.text, failure.remedy), *failure.cases.values()):
         assert not words.title.endswith(".")
         placeholders = {name for _, name, _, _ in string.Formatter().parse(words.title) if name is not None}
-        assert placeholders <= {"Cloud", "part", "Part"}, "titles name no customer's host"
+        assert placeholders <= {"cloud", "Cloud", "part", "Part"}, "titles name no customer's host"
         for sentence in (words.text, words.remedy):
             assert sentence.endswith(".")
             assert "!" not in sentence
